@@ -1,0 +1,1 @@
+"""Checks on specs, charts and packages, and the reports of what they find."""
