@@ -1,0 +1,170 @@
+"""Loading a spec: one YAML file and the small files it names, all of it bounded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path as FilePath
+from pathlib import PurePosixPath
+
+from pydantic import ValidationError
+
+from chartgen.document import Document, Path, read_document
+from chartgen.errors import UnreadableError
+from chartgen.findings import Finding, Place, in_order
+from chartgen.lint.rules import finding
+from chartgen.spec.app import AppSpec
+from chartgen.spec.engine import Content
+from chartgen.spec.faults import spec_findings
+from chartgen.spec.sources import ModelSource
+from chartgen.spec.values import Part
+
+# A ConfigMap holds at most 1 MiB; one file of a chart stays well below.
+MAX_FILE_BYTES = 512_000
+# Market rule: icons up to 512 KB (olares-manifest 2.2).
+MAX_ICON_BYTES = 512_000
+
+
+@dataclass(frozen=True)
+class LoadedSpec:
+    """A valid spec with the places of its values and the bytes of the files it names.
+
+    `files` maps each relative path, as the spec writes it, to the file's bytes.
+    """
+
+    spec: AppSpec
+    document: Document
+    files: Mapping[str, bytes]
+    path: FilePath
+
+    @property
+    def file(self) -> str:
+        """Return the spec's path as findings name it."""
+        return self.document.file
+
+    def place(self, *path: str | int, key: bool = False) -> Place:
+        """Return the place of a value by its path in the spec."""
+        return self.document.place(path, key=key)
+
+    def text(self, content: Content) -> str:
+        """Return the text of a content, from the spec or from its file."""
+        if content.from_ is None:
+            return content.content or ""
+        return self.files[content.from_].decode("utf-8")
+
+
+def load_spec(
+    path: FilePath, *, shown_as: str | None = None
+) -> tuple[LoadedSpec | None, tuple[Finding, ...]]:
+    """Read a spec and the files it names.
+
+    Returns the loaded spec, or None where it cannot be used, and all findings of the reading.
+    Raises UnreadableError where the file itself cannot be opened.
+    """
+    file = shown_as or path.as_posix()
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise UnreadableError(
+            f"{file}: cannot be read ({error.strerror or error}); check the path"
+        ) from error
+    document, findings = read_document(data, file)
+    if document is None:
+        return None, findings
+    spec, faults = parse_spec(document)
+    findings += faults
+    if spec is None:
+        return None, in_order(findings)
+    files, faults = _read_files(spec, document, path.parent)
+    findings += faults
+    unusable = any(fault.rule != "yaml-duplicate-key" for fault in faults)
+    loaded = None if unusable else LoadedSpec(spec, document, files, path)
+    return loaded, in_order(findings)
+
+
+def parse_spec(document: Document) -> tuple[AppSpec | None, tuple[Finding, ...]]:
+    """Validate a document as a spec."""
+    if document.value is None:
+        return None, (finding("yaml-empty", Place(document.file, 1, 1), "the file is empty"),)
+    if not isinstance(document.value, dict):
+        message = "the file holds no mapping of keys to values"
+        return None, (finding("spec-type", Place(document.file, 1, 1), message),)
+    try:
+        return AppSpec.model_validate(document.value), ()
+    except ValidationError as error:
+        return None, spec_findings(error, document, AppSpec)
+
+
+def icon_file(spec: AppSpec) -> str | None:
+    """Return the relative path of the app's icon, or None where the icon is a URL."""
+    icon = spec.icon or f"icons/{spec.name}.png"
+    return None if icon.startswith(("https://", "http://")) else icon
+
+
+def named_files(spec: AppSpec) -> Iterator[tuple[Path, str, str]]:
+    """Yield (path in the spec, relative path of the file, `text`, `bytes` or `icon`)."""
+    icon = icon_file(spec)
+    if icon is not None:
+        yield ("icon",), icon, "icon"
+    for index, raw in enumerate(spec.raw):
+        yield ("raw", index), raw, "text"
+    yield from _named_below((), spec)
+
+
+def _named_below(path: Path, part: object) -> Iterator[tuple[Path, str, str]]:
+    if isinstance(part, Content) and part.from_ is not None:
+        yield (*path, "from"), part.from_, "text"
+    elif isinstance(part, ModelSource) and part.local is not None:
+        yield (*path, "local"), part.local, "text"
+    elif isinstance(part, Part):
+        for name in type(part).model_fields:
+            yield from _named_below((*path, name), getattr(part, name))
+    elif isinstance(part, Mapping):
+        for name, inner in part.items():
+            yield from _named_below((*path, name), inner)
+    elif isinstance(part, tuple):
+        for index, inner in enumerate(part):
+            yield from _named_below((*path, index), inner)
+
+
+def _read_files(
+    spec: AppSpec, document: Document, folder: FilePath
+) -> tuple[dict[str, bytes], tuple[Finding, ...]]:
+    files: dict[str, bytes] = {}
+    findings: list[Finding] = []
+    for path, relative, kind in named_files(spec):
+        place = document.place(path)
+        pure = PurePosixPath(relative)
+        target = folder / pure
+        inside = not pure.is_absolute() and ".." not in pure.parts and "\\" not in relative
+        if not inside or not target.resolve().is_relative_to(folder.resolve()):
+            message = f"{relative!r} lies outside the folder of the spec"
+            findings.append(finding("spec-path", place, message))
+            continue
+        limit = MAX_ICON_BYTES if kind == "icon" else MAX_FILE_BYTES
+        try:
+            with target.open("rb") as stream:
+                data = stream.read(limit + 1)
+        except OSError as error:
+            rule = "spec-icon-missing" if kind == "icon" else "spec-file-missing"
+            reason = error.strerror or type(error).__name__
+            findings.append(finding(rule, place, f"{relative!r} cannot be read: {reason}"))
+            continue
+        if len(data) > limit:
+            message = f"{relative!r} has more than {limit:,} bytes"
+            findings.append(finding("spec-file-size", place, message))
+            continue
+        if kind == "text" and not _is_text(data):
+            message = f"{relative!r} is not UTF-8 text"
+            findings.append(finding("spec-file-encoding", place, message))
+            continue
+        files[relative] = data
+    return files, tuple(findings)
+
+
+def _is_text(data: bytes) -> bool:
+    try:
+        data.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
