@@ -1,0 +1,1 @@
+"""The market: its settings, and what it offers."""

@@ -1,0 +1,1 @@
+"""What Olares is like: platforms, injected values, names and limits."""
