@@ -1,0 +1,1 @@
+"""Rendering: from a spec to the files of a chart."""

@@ -1,0 +1,121 @@
+"""The Jinja2 environment of the chart templates.
+
+The templates write plain YAML. Every value that they print is quoted by `_finalize`, so that no
+template can forget it; what is Go template is made by `helm(...)` and carried through YAML by the
+tag `!helm`. The text that Jinja2 gives is then read back into plain objects (`parse`), patched,
+and written by `chartgen.yaml_text`, the only place where Go template text comes into a file.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+import jinja2
+from markupsafe import Markup
+
+from chartgen.document import read_document
+from chartgen.render.model import EnvVar
+from chartgen.resources import template_folder
+from chartgen.yaml_text import Helm, When
+
+
+def _finalize(value: Any) -> Any:
+    if isinstance(value, Markup):
+        return value
+    # Quoted here, so nothing is left that a template could misread.
+    return Markup(_flow(value))  # noqa: S704
+
+
+def _flow(value: Any) -> str:
+    """Write a value as one line of YAML: JSON with the two private tags."""
+    if isinstance(value, Helm):
+        word = "!helm-bare" if value.bare else "!helm"
+        return f"{word} {json.dumps(value.text)}"
+    if isinstance(value, When):
+        return f"!when {_flow({'if': value.condition, 'then': value.value})}"
+    if isinstance(value, Mapping):
+        body = ", ".join(f"{json.dumps(str(k))}: {_flow(v)}" for k, v in value.items())
+        return f"{{{body}}}"
+    if isinstance(value, (list, tuple)):
+        return f"[{', '.join(_flow(item) for item in value)}]"
+    # YAML allows fewer raw characters than JSON, so all but ASCII is escaped.
+    return _paired(json.dumps(value, ensure_ascii=True))
+
+
+def _paired(text: str) -> str:
+    r"""Write JSON's surrogate pairs (`\ud83d\ude00`) as YAML's `\U0001f600`."""
+    return _PAIR.sub(_join_pair, text)
+
+
+def _join_pair(match: Any) -> str:
+    if match["slash"]:
+        return str(match[0])
+    high, low = int(match["high"], 16), int(match["low"], 16)
+    return f"\\U{0x10000 + ((high - 0xD800) << 10) + (low - 0xDC00):08x}"
+
+
+# All files of an app together stay below Kubernetes' 1 MiB; escapes make at most six of one byte.
+MAX_OBJECT_BYTES = 8_000_000
+_PAIR = re.compile(r"(?P<slash>\\\\)|\\u(?P<high>d[89ab][0-9a-f]{2})\\u(?P<low>d[c-f][0-9a-f]{2})")
+_TAGS = {
+    "!helm": Helm,
+    "!helm-bare": lambda text: Helm(text, bare=True),
+    "!when": lambda value: When(value["if"], value["then"]),
+}
+
+
+def env_entry(variable: EnvVar) -> Any:
+    """Return an entry of a container's `env`, guarded where the variable may be absent."""
+    entry: dict[str, Any] = {"name": variable.name}
+    if variable.secret is not None:
+        entry["valueFrom"] = {
+            "secretKeyRef": {
+                "name": variable.secret,
+                "key": variable.key,
+                "optional": variable.optional,
+            }
+        }
+    else:
+        entry["value"] = variable.value
+    return entry if variable.condition is None else When(variable.condition, entry)
+
+
+@cache
+def environment() -> jinja2.Environment:
+    """Return the environment: own delimiters, strict names, every value quoted."""
+    made = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(template_folder() / "chart"),
+        block_start_string="[%",
+        block_end_string="%]",
+        variable_start_string="[[",
+        variable_end_string="]]",
+        comment_start_string="[#",
+        comment_end_string="#]",
+        undefined=jinja2.StrictUndefined,
+        # Quoted values are Markup; what a template prints otherwise goes through `_finalize`.
+        autoescape=True,
+        finalize=_finalize,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        auto_reload=False,
+    )
+    made.filters["env_entry"] = env_entry
+    made.globals["helm"] = Helm
+    made.globals["when"] = When
+    return made
+
+
+def render_object(template: str, **names: Any) -> Any:
+    """Render a template to the object it describes, with `Helm` and `When` at their places."""
+    text = environment().get_template(template).render(**names)
+    document, findings = read_document(
+        text.encode(), template, tags=_TAGS, max_bytes=MAX_OBJECT_BYTES
+    )
+    if document is None or findings:
+        raise ValueError(f"template {template} gives no YAML: {findings[0]}")
+    return document.value
