@@ -1,0 +1,146 @@
+"""Checking: specs, chart folders and packages, to one report of findings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from chartgen.chart import Chart
+from chartgen.findings import Finding, Place, Severity, in_order
+from chartgen.hardware import hardware_profiles
+from chartgen.lint.chart import lint_chart
+from chartgen.lint.rules import finding, rule_book
+from chartgen.lint.spec import apply_waivers, market_checks, spec_checks
+from chartgen.market.settings import MarketSettings, load_market
+from chartgen.olares.platform import PLATFORMS
+from chartgen.package.read import read_chart
+from chartgen.render.chart import render_chart
+from chartgen.spec.load import LoadedSpec, load_spec
+
+SPEC_SUFFIXES = (".yaml", ".yml")
+SPEC_FOLDER = "apps"
+
+
+@dataclass(frozen=True)
+class CheckedApp:
+    """One spec with its charts by platform; `findings` is what stands after the waivers."""
+
+    loaded: LoadedSpec
+    charts: Mapping[str, Chart]
+    findings: tuple[Finding, ...]
+    waived: tuple[Finding, ...] = ()
+
+    @property
+    def sound(self) -> bool:
+        """Tell whether the app may be built."""
+        return not any(item.severity is Severity.ERROR for item in self.findings)
+
+
+@dataclass(frozen=True)
+class CheckReport:
+    """What a check found; `unreadable` tells that a file could not even be parsed."""
+
+    findings: tuple[Finding, ...]
+    apps: tuple[CheckedApp, ...]
+    unreadable: bool
+    checked: int
+
+
+def find_specs(folder: Path) -> tuple[Path, ...]:
+    """Return the specs of a market, in the order of their names."""
+    apps = folder / SPEC_FOLDER
+    found = [path for path in apps.glob("*") if path.suffix in SPEC_SUFFIXES and path.is_file()]
+    return tuple(sorted(found, key=lambda path: path.name))
+
+
+def check_paths(
+    folder: Path, paths: Sequence[Path], platforms: tuple[str, ...] | None = None
+) -> CheckReport:
+    """Check specs, chart folders and packages.
+
+    Relative paths count from `folder`, the market's. `platforms` narrows the platforms that specs
+    are rendered for. Raises UnreadableError where a path does not exist.
+    """
+    market, findings = load_market(folder)
+    all_findings = list(findings)
+    apps: list[CheckedApp] = []
+    for path in paths:
+        target = folder / path
+        if target.is_dir() or target.suffix == ".tgz":
+            chart = replace(read_chart(target), origin=path.as_posix())
+            all_findings += lint_chart(chart)
+            continue
+        loaded, faults = load_spec(target, shown_as=path.as_posix())
+        if loaded is None or market is None:
+            all_findings += faults
+            continue
+        app = check_app(loaded, market, platforms, faults)
+        apps.append(app)
+        all_findings += app.findings
+    all_findings += market_checks([app.loaded for app in apps])
+    return CheckReport(
+        findings=in_order(all_findings),
+        apps=tuple(apps),
+        unreadable=any(is_unreadable(item) for item in all_findings),
+        checked=len(paths),
+    )
+
+
+def is_unreadable(item: Finding) -> bool:
+    """Tell whether a finding means that nothing of its file could be read."""
+    rule = rule_book().get(item.rule)
+    return rule is not None and rule.about == "file"
+
+
+def check_app(
+    loaded: LoadedSpec,
+    market: MarketSettings,
+    platforms: tuple[str, ...] | None = None,
+    faults: tuple[Finding, ...] = (),
+) -> CheckedApp:
+    """Check a spec, render it for its platforms, and lint the charts.
+
+    `faults` are the findings of reading the spec, taken into the result.
+    """
+    spec = loaded.spec
+    hardware = hardware_profiles().get(spec.hardware or market.hardware)
+    findings = [*faults, *spec_checks(loaded, market, hardware)]
+    charts: dict[str, Chart] = {}
+    wanted = [name for name in spec.platforms if platforms is None or name in platforms]
+    # A spec with errors is not rendered: what follows from them would be noise.
+    if hardware is not None and not _blocking(loaded, findings):
+        for name in wanted:
+            chart, problems = render_chart(loaded, PLATFORMS[name], hardware, market)
+            findings += problems
+            if chart is not None:
+                charts[name] = chart
+                findings += _in_spec(loaded, name, lint_chart(chart))
+    stand, waived = apply_waivers(loaded, findings)
+    return CheckedApp(loaded, charts, in_order(stand), waived)
+
+
+def _blocking(loaded: LoadedSpec, findings: Sequence[Finding]) -> bool:
+    stand, _ = apply_waivers(loaded, findings)
+    return any(
+        item.severity is Severity.ERROR and not item.rule.startswith("waiver-") for item in stand
+    )
+
+
+def _in_spec(loaded: LoadedSpec, platform: str, findings: Sequence[Finding]) -> list[Finding]:
+    """Move findings on a rendered chart to the spec, the only file that a person can mend."""
+    place = loaded.place("name")
+    moved = []
+    for item in findings:
+        inner = item.place.file.partition("!")[2]
+        at = Place(inner, item.place.line, item.place.column)
+        message = f"{platform} chart, {at}: {item.message}" if inner else item.message
+        path = item.place.path
+        moved.append(replace(item, place=replace(place, path=path), message=message))
+    return moved
+
+
+def no_specs(folder: Path) -> Finding:
+    """Return the finding that a market holds no spec at all."""
+    place = Place((folder / SPEC_FOLDER).as_posix())
+    return finding("market-empty", place, "there is no spec here")
