@@ -38,7 +38,9 @@ def png(width: int = 256, height: int = 256) -> bytes:
     """Return a black picture of the given size."""
 
     def chunk(kind: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        return (
+            struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        )
 
     rows = (b"\0" + bytes(width)) * height
     head = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
@@ -66,6 +68,8 @@ def loaded(folder: Path, changes: dict[str, Any] | None = None) -> LoadedSpec:
 
 def chart(folder: Path, changes: dict[str, Any] | None = None, platform: str = "modern") -> Chart:
     """Return the small spec's chart with a merge patch applied to the spec."""
-    result, findings = render_chart(loaded(folder, changes), PLATFORMS[platform], OLARES_ONE, MARKET)
+    result, findings = render_chart(
+        loaded(folder, changes), PLATFORMS[platform], OLARES_ONE, MARKET
+    )
     assert result is not None, findings
     return result

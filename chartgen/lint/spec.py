@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import struct
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from chartgen.document import Path
 from chartgen.engines import engine_facts, engine_port, engine_weights
@@ -21,8 +21,11 @@ from chartgen.render.budget import (
     PENDING_LIMIT_SECONDS,
     start_budget,
 )
+from chartgen.render.engine_pod import waits_for_weights
+from chartgen.render.gateway import gateway_findings
 from chartgen.render.names import STORE_VOLUME
 from chartgen.render.texts import EVIDENCE_PLACEHOLDERS, facts
+from chartgen.spec.engine import AppEngine
 from chartgen.spec.load import LoadedSpec, icon_file
 from chartgen.spec.workload import Sidecar, Step
 
@@ -234,6 +237,15 @@ def _fetching(loaded: LoadedSpec) -> Iterator[Finding]:
         yield finding("weights-size-missing", loaded.place("engine", "model"), message)
 
 
+def _app_start(loaded: LoadedSpec) -> Iterator[Finding]:
+    engine = loaded.spec.engine
+    if isinstance(engine, AppEngine) and not engine.run and not engine.command:
+        wraps = engine.setup is not None or waits_for_weights(loaded.spec)
+        if wraps:
+            message = "what the image starts by itself is not known, and something comes before it"
+            yield finding("app-command-missing", loaded.place("engine", key=True), message)
+
+
 def _texts(loaded: LoadedSpec) -> Iterator[Finding]:
     spec = loaded.spec
     known = facts(spec).keys() | EVIDENCE_PLACEHOLDERS
@@ -295,7 +307,7 @@ def _startup(loaded: LoadedSpec, hardware: Hardware) -> Iterator[Finding]:
         yield finding("fetch-over-install-limit", place, message)
 
 
-_CHECKS: tuple[Callable[[LoadedSpec], Iterator[Finding]], ...] = (
+_CHECKS: tuple[Callable[[LoadedSpec], Iterable[Finding]], ...] = (
     _names,
     _entrances,
     _mounts,
@@ -305,7 +317,9 @@ _CHECKS: tuple[Callable[[LoadedSpec], Iterator[Finding]], ...] = (
     _platforms,
     _gpu,
     _fetching,
+    _app_start,
     _texts,
     _icon,
+    gateway_findings,
     argument_findings,
 )
