@@ -1,0 +1,1 @@
+"""Packages: the `.tgz` of a chart, written and read without surprises."""
