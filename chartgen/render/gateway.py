@@ -36,14 +36,16 @@ What llm-init expects, and what a device makes of it:
 7. ENGINE_ARGS is split like a shell command. llm-init reads the context length and the number of
    parallel requests from it; the official wrappers split it at every blank, which no JSON argument
    survives, and paste it between quotes of YAML, which none renders in [1, 3]. Here the engine gets
-   its exact words, and llm-init a quoted copy to read.
+   its exact words, and llm-init a quoted copy to read; arguments changed in the console's card are
+   shown, and reach no engine. Before 1.3.11 llm-init leaves the card's context length empty, and
+   asks the Hub at every start, also where all is there [3].
 8. `options.shared` needs apiVersion v3, `spec.onlyAdmin`; it, LLMGatewaySupported and
    permission.appCommon need Olares 1.12.6 (olares-manifest 2.8, M21 to M23).
 
 Sources: [1] beclab/apps 83b3616, vllmllmbasev3, llamacppllmbasev3, sglangllmbasev3 and
 acestep15v3. [2] beclab/Olares, cli/skills/olares-chart/references,
-olares-chart-llm-init-integration.md. [3] llm-init 1.5, its changelog and the packages config,
-lifecycle and adapter/hfwrap.
+olares-chart-llm-init-integration.md. [3] beclab/llm-init after 1.5.1, its changelog and the
+packages config, lifecycle and adapter/hfwrap.
 """
 
 from __future__ import annotations
