@@ -14,6 +14,7 @@ from tests.specs import MARKET, OLARES_ONE, loaded, png, write_spec
 
 LLAMACPP = {"kind": "llamacpp", "image": "registry/fork:1.0", "model": {"hf": "a/b", "file": "x"}}
 APP = {"kind": "app", "image": "registry/app:1.0", "port": 7860, "model": None}
+DRAFT = {"draft": {"hf": "a/b", "size": "1GB"}}
 LARGE = {"engine": {"model": {"size": "30GB"}}}
 
 
@@ -110,6 +111,16 @@ def test_a_sound_spec_has_no_findings(tmp_path: Path) -> None:
             {"engine": {"args": {"limit-mm-per-prompt": "image=1"}}},
             "argument-json",
             "engine.args.limit-mm-per-prompt",
+        ),
+        (
+            {"engine": DRAFT | {"args": {"speculative-config": {"model": "c/d", "method": "mtp"}}}},
+            "argument-preset",
+            "engine.args.speculative-config",
+        ),
+        (
+            {"engine": DRAFT | {"args": {"speculative-config": '{"method": '}}},
+            "argument-json",
+            "engine.args.speculative-config",
         ),
         (
             {"engine": APP | {"setup": {"pip": ["a==1"]}}},

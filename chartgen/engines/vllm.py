@@ -51,14 +51,23 @@ def speculative_config(engine: VllmEngine) -> dict[str, Any] | None:
     """
     for key, value in engine.args.items():
         if normal(key) in {"speculative-config", "sc"}:
-            config = _json_object(value) if isinstance(value, str) else value
-            return dict(config) if isinstance(config, dict) else None
+            return _as_object(value)
     dotted = {
         normal(key).partition(".")[2].replace("-", "_"): value
         for key, value in engine.args.items()
         if normal(key).startswith("speculative-config.")
     }
     return dotted or None
+
+
+def _as_object(value: Any) -> dict[str, Any] | None:
+    """Return a JSON object given as such or as text, None for anything else."""
+    if isinstance(value, str):
+        try:
+            value = json.loads(value)
+        except ValueError:
+            return None
+    return dict(value) if isinstance(value, dict) else None
 
 
 def weights(spec: AppSpec) -> tuple[Weights, ...]:
@@ -72,13 +81,6 @@ def weights(spec: AppSpec) -> tuple[Weights, ...]:
     if engine.draft is None and named and draft != engine.model.hf:
         found.append(as_weights("draft", ModelSource(hf=draft)))
     return tuple(found)
-
-
-def _json_object(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except ValueError:
-        return None
 
 
 def start(spec: AppSpec) -> Start:
@@ -124,12 +126,15 @@ def _name(item: Weights) -> str:
 
 
 def _with_draft(arguments: dict[str, Any], draft: Weights) -> dict[str, Any]:
-    """Put the draft model's name into the speculative configuration, as its first key."""
+    """Put the draft model into the speculative configuration, as its first keys."""
+    named: dict[str, Any] = {"model": _name(draft)}
+    if _by_name(draft) and draft.source.revision != "main":
+        named["revision"] = draft.source.revision
     for key, value in arguments.items():
-        if normal(key) != "speculative-config":
-            continue
-        config = json.loads(value) if isinstance(value, str) else dict(value)
-        named = {"model": _name(draft)} | config
-        arguments[key] = compact_json(named) if isinstance(value, str) else named
-        return arguments
-    return arguments | {"speculative-config.model": _name(draft)}
+        if normal(key) == "speculative-config":
+            config = _as_object(value)
+            if config is not None:
+                whole = named | config
+                arguments[key] = compact_json(whole) if isinstance(value, str) else whole
+            return arguments
+    return arguments | {f"speculative-config.{key}": value for key, value in named.items()}

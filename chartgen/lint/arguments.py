@@ -7,8 +7,10 @@ from collections.abc import Iterator, Mapping
 
 from chartgen.engines import engine_facts, engine_start
 from chartgen.engines.arguments import flag, normal
+from chartgen.engines.vllm import speculative_config
 from chartgen.findings import Finding
 from chartgen.lint.rules import finding
+from chartgen.spec.engine import VllmEngine
 from chartgen.spec.load import LoadedSpec
 
 
@@ -34,9 +36,20 @@ def argument_findings(loaded: LoadedSpec) -> Iterator[Finding]:
             remedy = f"Write `{field}` instead." if field else "Remove it; chartgen sets it."
             message = f"{flag(key)} is set by chartgen"
             yield finding("argument-preset", place, message, remedy)
+        if name == "speculative-config" and _names_the_draft_twice(loaded):
+            message = f"{flag(key)} names a model, and engine.draft does too"
+            remedy = "Remove `model` from the argument; chartgen puts the draft model there."
+            yield finding("argument-preset", place, message, remedy)
         if problem := _json_problem(value, name in json_flags):
             message = f"the value of {flag(key)} is no JSON: {problem}"
             yield finding("argument-json", loaded.place("engine", "args", key), message)
+
+
+def _names_the_draft_twice(loaded: LoadedSpec) -> bool:
+    engine = loaded.spec.engine
+    if not isinstance(engine, VllmEngine) or engine.draft is None:
+        return False
+    return "model" in (speculative_config(engine) or {})
 
 
 def _json_problem(value: object, wants_object: bool) -> str:
