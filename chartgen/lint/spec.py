@@ -221,6 +221,9 @@ def _gpu(loaded: LoadedSpec) -> Iterator[Finding]:
         elif facts_of_mode.gpu_memory and stated.memory is None and gpu.memory is None:
             message = f"mode {mode} has memory of its own, and none is asked for"
             yield finding("gpu-memory-missing", loaded.place("gpu", key=True), message)
+    if gpu.memory is not None and gpu.memory.request < gpu.memory.limit:
+        message = "the request is below the limit, and devices cap the app at the request"
+        yield finding("gpu-memory-range", loaded.place("gpu", "memory"), message)
 
 
 def _fetching(loaded: LoadedSpec) -> Iterator[Finding]:

@@ -11,6 +11,8 @@ from chartgen.quantity import format_bytes
 from chartgen.spec.app import AppSpec
 from chartgen.spec.load import LoadedSpec
 
+# Commas of Western and of Chinese and Japanese texts.
+_CLAUSE = re.compile(r"^[^,，、]+|[,，、][^,，、]*")
 _PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
 # Filled from stored measurements; a part of a text that needs one is dropped while there is none.
 EVIDENCE_PLACEHOLDERS = frozenset({"tps", "acceptance"})
@@ -70,8 +72,10 @@ def filled(text: str, values: Mapping[str, str]) -> str:
 
 def _without_unfilled(line: str, values: Mapping[str, str]) -> str:
     unfilled = {f"{{{name}}}" for name in EVIDENCE_PLACEHOLDERS - values.keys()}
-    clauses = [part for part in line.split(",") if not any(word in part for word in unfilled)]
-    return ",".join(clauses).strip()
+    # Each clause keeps the comma before it, and goes together with it.
+    clauses = _CLAUSE.findall(line)
+    kept = [part for part in clauses if not any(word in part for word in unfilled)]
+    return "".join(kept).lstrip(",，、 ").rstrip()
 
 
 def english(loaded: LoadedSpec) -> Texts:
