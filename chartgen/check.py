@@ -12,14 +12,12 @@ from chartgen.hardware import hardware_profiles
 from chartgen.lint.chart import lint_chart
 from chartgen.lint.rules import finding, rule_book
 from chartgen.lint.spec import apply_waivers, market_checks, spec_checks
+from chartgen.market.layout import SPEC_FOLDER
 from chartgen.market.settings import MarketSettings, load_market
 from chartgen.olares.platform import PLATFORMS
 from chartgen.package.read import read_chart
 from chartgen.render.chart import render_chart
 from chartgen.spec.load import LoadedSpec, load_spec
-
-SPEC_SUFFIXES = (".yaml", ".yml")
-SPEC_FOLDER = "apps"
 
 
 @dataclass(frozen=True)
@@ -45,13 +43,6 @@ class CheckReport:
     apps: tuple[CheckedApp, ...]
     unreadable: bool
     checked: int
-
-
-def find_specs(folder: Path) -> tuple[Path, ...]:
-    """Return the specs of a market, in the order of their names."""
-    apps = folder / SPEC_FOLDER
-    found = [path for path in apps.glob("*") if path.suffix in SPEC_SUFFIXES and path.is_file()]
-    return tuple(sorted(found, key=lambda path: path.name))
 
 
 def check_paths(

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from chartgen.build import RECORD, BuildReport, build_specs
-from chartgen.check import check_paths, find_specs
+from chartgen.check import check_paths
 from chartgen.errors import UnreadableError
+from chartgen.market.layout import find_specs
 from chartgen.package.read import read_chart
 from tests.specs import write_spec
 
@@ -28,7 +29,7 @@ def market(tmp_path: Path) -> Path:
 
 
 def build(market: Path, **changes: Any) -> BuildReport:
-    specs = [path.relative_to(market) for path in find_specs(market)]
+    specs = find_specs(market)
     settings: dict[str, Any] = {"platforms": ("modern", "legacy"), "output": market / "dist"}
     return build_specs(market, specs, **(settings | changes))
 
@@ -42,7 +43,7 @@ def tree(folder: Path) -> dict[str, tuple[bytes, int]]:
 
 
 def test_a_sound_market_has_no_findings(market: Path) -> None:
-    specs = [path.relative_to(market) for path in find_specs(market)]
+    specs = find_specs(market)
     report = check_paths(market, specs)
     assert report.findings == ()
     assert [sorted(app.charts) for app in report.apps] == [["legacy", "modern"]] * 2

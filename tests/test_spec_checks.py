@@ -157,6 +157,17 @@ def test_a_tag_that_holds_still_is_no_fault(image: str, tmp_path: Path) -> None:
     assert rules(tmp_path, {"engine": {"image": image}}) == set()
 
 
+def test_texts_that_only_look_like_json_are_left_alone(tmp_path: Path) -> None:
+    arguments = {"chat-template": "{{ messages }}", "other": "{% if x %}", "third": "[a-z]+"}
+    assert rules(tmp_path, {"engine": {"args": arguments}}) == set()
+
+
+def test_an_image_reference_is_read_in_linear_time(tmp_path: Path) -> None:
+    path = write_spec(tmp_path, {"engine": {"image": "a" + ".a" * 40 + "!"}})
+    _, findings = load_spec(path)
+    assert [f.rule for f in findings] == ["spec-image"]
+
+
 def test_icons_must_be_square_pictures_of_the_right_size(tmp_path: Path) -> None:
     path = write_spec(tmp_path)
     for data in (png(128, 128), b"not a picture", b"\x89PNG\r\n\x1a\n"):

@@ -7,7 +7,8 @@ import shutil
 import sys
 from pathlib import Path
 
-from chartgen.check import check_paths, find_specs
+from chartgen.check import check_paths
+from chartgen.market.layout import find_specs
 
 ROOT = Path(__file__).resolve().parent.parent
 GOLDEN = ROOT / "tests" / "golden"
@@ -15,7 +16,7 @@ GOLDEN = ROOT / "tests" / "golden"
 
 def charts() -> dict[str, bytes]:
     """Return every file of every chart by its path below the golden folder."""
-    specs = [path.relative_to(ROOT) for path in find_specs(ROOT)]
+    specs = find_specs(ROOT)
     files = {}
     for app in check_paths(ROOT, specs).apps:
         for platform, chart in app.charts.items():

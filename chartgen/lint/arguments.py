@@ -56,7 +56,9 @@ def _json_problem(value: object, wants_object: bool) -> str:
     """Return what is wrong with a value that must be, or looks like, JSON; else nothing."""
     if isinstance(value, str):
         stripped = value.strip()
-        if not wants_object and not stripped.startswith(("{", '["', "[{")):
+        looks_like_json = stripped.startswith(("{", '["', "[{"))
+        template = stripped.startswith(("{{", "{%"))
+        if not wants_object and (template or not looks_like_json):
             return ""
         if stripped[:1] == stripped[-1:] == "'" and len(stripped) > 1:
             return "it stands between quotes that no shell removes"

@@ -10,10 +10,9 @@ from pydantic import Field, ValidationError
 from chartgen.document import read_document
 from chartgen.errors import UnreadableError
 from chartgen.findings import Finding, in_order
+from chartgen.market.layout import MARKET_FILE
 from chartgen.spec.faults import spec_findings
 from chartgen.spec.values import Part, Text
-
-MARKET_FILE = "market/market.yaml"
 
 
 class MarketSettings(Part):

@@ -9,7 +9,16 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from chartgen.spec.values import FileSize, Image, Part, Repository, Shorthand, Text, fault
+from chartgen.spec.values import (
+    REPOSITORY,
+    FileSize,
+    Image,
+    Part,
+    Repository,
+    Shorthand,
+    Text,
+    fault,
+)
 
 SHA256 = r"^[0-9a-f]{64}$"
 
@@ -105,7 +114,7 @@ def _source(value: Any) -> Any:
     return {"hf": value} if isinstance(value, str) else value
 
 
-Source = Annotated[ModelSource, Shorthand(_source, {"type": "string", "description": "owner/name"})]
+Source = Annotated[ModelSource, Shorthand(_source, {"type": "string", "pattern": REPOSITORY})]
 
 # The downloader needs Python's standard library only. A full version, so that it never moves.
 DOWNLOADER_IMAGE = "python:3.12.11-slim-bookworm"

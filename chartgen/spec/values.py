@@ -41,7 +41,7 @@ LOCALE = r"^[a-z]{2,3}(-[A-Z][a-z]{3})?(-([A-Z]{2}|[0-9]{3}))?$"
 REPOSITORY = r"^[A-Za-z0-9][A-Za-z0-9._-]*/[A-Za-z0-9][A-Za-z0-9._-]*$"
 # Reference grammar of distribution/reference v0.6 in the part that images use.
 IMAGE = (
-    r"^[a-z0-9]+([._-]+[a-z0-9]+|[.:/][a-z0-9]+)*"
+    r"^[a-z0-9]+([._-]+[a-z0-9]+|[:/][a-z0-9]+)*"
     r"(:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(@sha256:[0-9a-f]{64})?$"
 )
 

@@ -1,0 +1,57 @@
+"""Write what is made from the code: the JSON Schema and the reference pages.
+
+python tools/generate.py            write all files
+python tools/generate.py --check    write nothing; exit with 1 and name what would change
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from chartgen.cli.reference import cli_page, exit_codes_page, rules_page
+from chartgen.spec.reference import reference_page
+from chartgen.spec.scaffold import SCHEMA_FILE
+from chartgen.spec.schema import schema_text
+
+ROOT = Path(__file__).resolve().parent.parent
+MAKERS: Mapping[str, Callable[[], str]] = {
+    SCHEMA_FILE: schema_text,
+    "docs/reference/cli.md": cli_page,
+    "docs/reference/exit-codes.md": exit_codes_page,
+    "docs/reference/rules.md": rules_page,
+    "docs/reference/spec.md": reference_page,
+}
+
+
+def outdated() -> dict[str, bytes]:
+    """Return the files that are not what the code says, with the bytes that they should have."""
+    made = {path: maker().encode() for path, maker in MAKERS.items()}
+    return {path: data for path, data in made.items() if _bytes(ROOT / path) != data}
+
+
+def _bytes(path: Path) -> bytes | None:
+    return path.read_bytes() if path.is_file() else None
+
+
+def main() -> int:
+    """Write or compare."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--check", action="store_true", help="only compare")
+    only_compare = parser.parse_args().check
+    changed = outdated()
+    for path, data in changed.items():
+        if not only_compare:
+            (ROOT / path).parent.mkdir(parents=True, exist_ok=True)
+            (ROOT / path).write_bytes(data)
+        print(f"{path} {'is out of date' if only_compare else 'written'}")
+    if only_compare and changed:
+        print("Run: python tools/generate.py", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
