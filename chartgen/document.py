@@ -147,7 +147,7 @@ class _Builder:
         return construct(value) if construct else value
 
     def _scalar(self, event: yaml.ScalarEvent, path: Path) -> Value:
-        if _SURROGATE.search(event.value):
+        if not event.value.isascii() and _SURROGATE.search(event.value):
             message = "an escape such as \\ud800 stands for half a character"
             raise self._fault("yaml-encoding", event, path, message)
         # libyaml gives plain scalars the style "", the pure parser None.
@@ -233,8 +233,7 @@ def _events(text: str) -> Iterator[yaml.Event]:
     """Yield the events from the first document on; nothing for an empty stream."""
     loader = yaml_loader(text)
     try:
-        while loader.check_event():
-            event = loader.get_event()
+        for event in iter(loader.get_event, None):
             if not isinstance(event, _FRAME):
                 yield event
     finally:

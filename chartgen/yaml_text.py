@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,8 +22,11 @@ from typing import Any
 _WORDS = ("y", "yes", "n", "no", "true", "false", "on", "off", "null")
 _RESERVED = frozenset({form for word in _WORDS for form in (word, word.title(), word.upper())})
 _PLAIN_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_./-]*")
+_NEEDS_ESCAPE = re.compile(r"[\"\\]|\{\{")
 _ESCAPED = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t", "\r": "\\r", "\0": "\\0"}
 _INDENT = "  "
+# What a literal block would lose: a tab before a line, white space after one.
+_EDGE = re.compile(r"^\t|[ \t]$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +53,8 @@ class When:
 
 def quoted(text: str) -> str:
     """Write a text between double quotes so that Go templates and YAML give the same text back."""
+    if text.isprintable() and not _NEEDS_ESCAPE.search(text):
+        return f'"{text}"'
     out = ['"']
     previous = ""
     for char in text:
@@ -57,7 +62,7 @@ def quoted(text: str) -> str:
             out.append("\\x7b")
         elif char in _ESCAPED:
             out.append(_ESCAPED[char])
-        elif char.isprintable() and char != "\ufeff":
+        elif char.isprintable():
             out.append(char)
         else:
             code = ord(char)
@@ -74,55 +79,63 @@ def quoted(text: str) -> str:
 
 def yaml_text(value: Any) -> str:
     """Write a mapping or list as a YAML document (or Go template of one)."""
-    return "".join(f"{line}\n" for line in _lines(value, ""))
+    out: list[str] = []
+    _write(value, "", out)
+    return "".join(f"{line}\n" for line in out)
 
 
-def _lines(value: Any, indent: str) -> Iterator[str]:
+def _write(value: Any, indent: str, out: list[str]) -> None:
     if isinstance(value, Mapping):
         for key, inner in value.items():
-            yield from _entry(key, inner, indent)
+            _write_entry(key, inner, indent, out)
     else:
         for inner in value:
-            yield from _item(inner, indent)
+            _write_item(inner, indent, out)
 
 
-def _entry(key: str, value: Any, indent: str) -> Iterator[str]:
+def _write_entry(key: str, value: Any, indent: str, out: list[str]) -> None:
     if isinstance(value, When):
-        yield f"{indent}{{{{- if {value.condition} }}}}"
-        yield from _entry(key, value.value, indent)
-        yield f"{indent}{{{{- end }}}}"
+        out.append(f"{indent}{{{{- if {value.condition} }}}}")
+        _write_entry(key, value.value, indent, out)
+        out.append(f"{indent}{{{{- end }}}}")
         return
     head = f"{indent}{_key(key)}:"
-    if _is_nested(value):
-        yield head
+    if isinstance(value, str):
+        out.append(f"{head} {_text(value, indent)}")
+    elif _is_nested(value):
+        out.append(head)
         # Kubernetes style: a list stands at the column of its key.
-        yield from _lines(value, indent if isinstance(value, (list, tuple)) else indent + _INDENT)
-    elif isinstance(value, str) and _fits_block(value):
-        yield f"{head} {_block_header(value)}"
-        yield from _block_lines(value, indent + _INDENT)
+        _write(value, indent if isinstance(value, (list, tuple)) else indent + _INDENT, out)
     else:
-        yield f"{head} {_inline(value)}"
+        out.append(f"{head} {_inline(value)}")
 
 
-def _item(value: Any, indent: str) -> Iterator[str]:
+def _write_item(value: Any, indent: str, out: list[str]) -> None:
     if isinstance(value, When):
-        yield f"{indent}{{{{- if {value.condition} }}}}"
-        yield from _item(value.value, indent)
-        yield f"{indent}{{{{- end }}}}"
-        return
-    if _is_nested(value):
-        inner = list(_lines(value, indent + _INDENT))
-        first = inner[0]
-        if first.startswith(f"{indent}{_INDENT}{{{{-"):
+        out.append(f"{indent}{{{{- if {value.condition} }}}}")
+        _write_item(value.value, indent, out)
+        out.append(f"{indent}{{{{- end }}}}")
+    elif isinstance(value, str):
+        out.append(f"{indent}- {_text(value, indent)}")
+    elif _is_nested(value):
+        first = len(out)
+        inner = indent + _INDENT
+        _write(value, inner, out)
+        if out[first].startswith(f"{inner}{{{{-"):
             # A guarded first entry cannot share the dash's line.
             raise ValueError("the first entry of a list item cannot be conditional")
-        yield f"{indent}- {first[len(indent) + len(_INDENT) :]}"
-        yield from inner[1:]
-    elif isinstance(value, str) and _fits_block(value):
-        yield f"{indent}- {_block_header(value)}"
-        yield from _block_lines(value, indent + _INDENT)
+        out[first] = f"{indent}- {out[first][len(inner) :]}"
     else:
-        yield f"{indent}- {_inline(value)}"
+        out.append(f"{indent}- {_inline(value)}")
+
+
+def _text(text: str, indent: str) -> str:
+    """Write a text: between quotes, or as a literal block that is indented by one step more."""
+    if not _fits_block(text):
+        return quoted(text)
+    header = "|" if text.endswith("\n") else "|-"
+    lines = text.removesuffix("\n").split("\n")
+    return "\n".join([header, *(f"{indent}{_INDENT}{line}" if line else "" for line in lines)])
 
 
 def _is_nested(value: Any) -> bool:
@@ -148,7 +161,7 @@ def _inline(value: Any) -> str:
         return "{}"
     if isinstance(value, (list, tuple)):
         return "[]"
-    return quoted(value)
+    raise TypeError(f"{type(value).__name__} has no form in YAML")
 
 
 def _fits_block(text: str) -> bool:
@@ -156,22 +169,6 @@ def _fits_block(text: str) -> bool:
     body = text.removesuffix("\n")
     if "\n" not in body or body.endswith("\n") or "{{" in text:
         return False
-    lines = body.split("\n")
-    if not lines[0] or lines[0][0] in " \t":
+    if body[0] in " \t\n":
         return False
-    return all(
-        all(char.isprintable() and char != "\ufeff" for char in line.replace("\t", " "))
-        and (line == "" or line[-1] not in " \t")
-        and line[:1] != "\t"
-        for line in lines
-    )
-
-
-def _block_header(text: str) -> str:
-    return "|" if text.endswith("\n") else "|-"
-
-
-def _block_lines(text: str, indent: str) -> Iterator[str]:
-    body = text.removesuffix("\n")
-    for line in body.split("\n"):
-        yield f"{indent}{line}" if line else ""
+    return body.replace("\n", "").replace("\t", "").isprintable() and not _EDGE.search(body)

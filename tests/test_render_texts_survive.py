@@ -84,5 +84,3 @@ def test_titles_arrive_as_they_were_written(text: str, tmp_path: Path) -> None:
     manifest = yaml.safe_load(made.files["OlaresManifest.yaml"])
     assert manifest["metadata"]["title"] == text
     assert manifest["entrances"][0]["title"] == text
-
-

@@ -112,20 +112,13 @@ def test_helm_text_is_quoted_unless_a_number_is_meant() -> None:
         "path": Helm("{{ .Values.a }}") + '/b"{{c',
         "count": Helm("{{ .Values.n }}", bare=True),
     }
-    assert yaml_text(value) == (
-        'path: "{{ .Values.a }}/b\\"{\\x7bc"\ncount: {{ .Values.n }}\n'
-    )
+    assert yaml_text(value) == ('path: "{{ .Values.a }}/b\\"{\\x7bc"\ncount: {{ .Values.n }}\n')
 
 
 def test_conditional_entries_and_items_stand_between_if_and_end() -> None:
     value = {"env": [When(".Values.a", {"name": "A", "value": 1}), {"name": "B"}]}
     assert yaml_text(value) == (
-        "env:\n"
-        "{{- if .Values.a }}\n"
-        '- name: "A"\n'
-        "  value: 1\n"
-        "{{- end }}\n"
-        '- name: "B"\n'
+        'env:\n{{- if .Values.a }}\n- name: "A"\n  value: 1\n{{- end }}\n- name: "B"\n'
     )
 
 

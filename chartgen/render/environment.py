@@ -1,8 +1,8 @@
 """The Jinja2 environment of the chart templates.
 
-The templates write plain YAML. Every value that they print is quoted by `_finalize`, so that no
-template can forget it; what is Go template is made by `helm(...)` and carried through YAML by the
-tag `!helm`. The text that Jinja2 gives is then read back into plain objects (`parse`), patched,
+The templates write plain YAML. Every text that they print is quoted by `_finalize`, so that no
+template can forget it; mappings, lists and what is Go template (`helm(...)`) are set aside, and a
+tag with their number stands in the text. The text is then read back into plain objects, patched,
 and written by `chartgen.yaml_text`, the only place where Go template text comes into a file.
 """
 
@@ -23,27 +23,31 @@ from chartgen.resources import template_folder
 from chartgen.yaml_text import Helm, When
 
 
-def _finalize(value: Any) -> Any:
+@jinja2.pass_context
+def _finalize(context: jinja2.runtime.Context, value: Any) -> Any:
     if isinstance(value, Markup):
         return value
+    if isinstance(value, (Helm, When, Mapping, list, tuple)):
+        # Writing what is nested and reading it back would take a third of a chart's render.
+        aside: list[Any] = context[_ASIDE]
+        text = f"{_ASIDE_TAG} {len(aside)}"
+        aside.append(_plain(value))
+    else:
+        # YAML allows fewer raw characters than JSON, so all but ASCII is escaped.
+        text = _paired(json.dumps(value, ensure_ascii=True))
     # Quoted here, so nothing is left that a template could misread.
-    return Markup(_flow(value))  # noqa: S704
+    return Markup(text)  # noqa: S704
 
 
-def _flow(value: Any) -> str:
-    """Write a value as one line of YAML: JSON with the two private tags."""
-    if isinstance(value, Helm):
-        word = "!helm-bare" if value.bare else "!helm"
-        return f"{word} {json.dumps(value.text)}"
+def _plain(value: Any) -> Any:
+    """Copy a nested value to dicts and lists that nothing else refers to."""
     if isinstance(value, When):
-        return f"!when {_flow({'if': value.condition, 'then': value.value})}"
+        return When(value.condition, _plain(value.value))
     if isinstance(value, Mapping):
-        body = ", ".join(f"{json.dumps(str(k))}: {_flow(v)}" for k, v in value.items())
-        return f"{{{body}}}"
+        return {str(key): _plain(inner) for key, inner in value.items()}
     if isinstance(value, (list, tuple)):
-        return f"[{', '.join(_flow(item) for item in value)}]"
-    # YAML allows fewer raw characters than JSON, so all but ASCII is escaped.
-    return _paired(json.dumps(value, ensure_ascii=True))
+        return [_plain(item) for item in value]
+    return value
 
 
 def _paired(text: str) -> str:
@@ -61,11 +65,8 @@ def _join_pair(match: Any) -> str:
 # All files of an app together stay below Kubernetes' 1 MiB; escapes make at most six of one byte.
 MAX_OBJECT_BYTES = 8_000_000
 _PAIR = re.compile(r"(?P<slash>\\\\)|\\u(?P<high>d[89ab][0-9a-f]{2})\\u(?P<low>d[c-f][0-9a-f]{2})")
-_TAGS = {
-    "!helm": Helm,
-    "!helm-bare": lambda text: Helm(text, bare=True),
-    "!when": lambda value: When(value["if"], value["then"]),
-}
+_ASIDE = "values_set_aside"
+_ASIDE_TAG = "!aside"
 
 
 def env_entry(variable: EnvVar) -> Any:
@@ -112,9 +113,13 @@ def environment() -> jinja2.Environment:
 
 def render_object(template: str, **names: Any) -> Any:
     """Render a template to the object it describes, with `Helm` and `When` at their places."""
-    text = environment().get_template(template).render(**names)
+    aside: list[Any] = []
+    text = environment().get_template(template).render({**names, _ASIDE: aside})
     document, findings = read_document(
-        text.encode(), template, tags=_TAGS, max_bytes=MAX_OBJECT_BYTES
+        text.encode(),
+        template,
+        tags={_ASIDE_TAG: lambda number: aside[int(number)]},
+        max_bytes=MAX_OBJECT_BYTES,
     )
     if document is None or findings:
         raise ValueError(f"template {template} gives no YAML: {findings[0]}")
