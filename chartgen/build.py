@@ -163,7 +163,7 @@ def _maker() -> str:
             digest.update(f"{name} absent\n".encode())
     # Sizes and times of the program's own files: enough to notice an edit, and cheap.
     for top in (Path(__file__).parent, template_folder()):
-        for file in sorted(top.rglob("*")):
+        for file in sorted(top.rglob("[!.]*")):
             if file.suffix != ".pyc" and file.is_file():
                 facts = file.stat()
                 digest.update(f"{file.name} {facts.st_size} {facts.st_mtime_ns}\n".encode())

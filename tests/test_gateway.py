@@ -24,7 +24,7 @@ from tests.specs import MARKET, OLARES_ONE, chart, loaded
 GATEWAY: dict[str, Any] = {"gateway": True, "platforms": ["modern"]}
 LLAMACPP: dict[str, Any] = {
     "kind": "llamacpp",
-    "image": "ghcr.io/ggml-org/llama.cpp:server-cuda13-b8740",
+    "image": "beclab/ggml-org-llama.cpp:server-cuda12-b9879",
     "model": {"hf": "owner/model-GGUF", "file": "model-Q4.gguf", "size": "4GB"},
 }
 SGLANG = {"kind": "sglang", "image": "lmsysorg/sglang:v0.5.14"}

@@ -255,7 +255,16 @@ def test_hatches_change_the_final_objects(tmp_path: Path) -> None:
     assert len(notes) == 2
     extra = yaml.safe_load(made.files["templates/configmap-extra.yaml"])
     assert extra["data"] == {"on": "{{ .x }}"}
-    assert b"{{" not in made.files["templates/configmap-extra.yaml"]
+    assert extra["metadata"] == {"namespace": "{{ .Release.Namespace }}", "name": "extra"}
+    assert made.files["templates/configmap-extra.yaml"].count(b"{{") == 1
+
+
+def test_gpu_memory_of_a_mode_alone_serves_both_platforms(tmp_path: Path) -> None:
+    gpu = {"memory": None, "modes": {"nvidia": {"memory": "6Gi"}}}
+    modern = manifest(chart(tmp_path, {"gpu": gpu}))
+    assert modern["spec"]["accelerator"][0]["requiredGPUMemory"] == "6Gi"
+    legacy = manifest(chart(tmp_path, {"gpu": gpu}, "legacy"))
+    assert legacy["spec"]["requiredGpu"] == "6Gi"
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,7 @@ from chartgen.spec.scaffold import (
 from chartgen.spec.schema import app_schema
 
 ENGINES = ("vllm", "llamacpp", "sglang", "tabbyapi", "app")
-DIGEST = "ghcr.io/theroyallab/tabbyapi@sha256:" + 64 * "0"
+DIGEST = "example.com/theroyallab/tabbyapi@sha256:" + 64 * "0"
 
 
 def wishes(engine: str, **more: str) -> Wishes:

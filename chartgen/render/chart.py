@@ -34,6 +34,25 @@ from chartgen.spec.load import LoadedSpec
 from chartgen.yaml_text import Helm, yaml_text
 
 
+# Kinds without a namespace (k8s.io/api v0.34) that an app may bring along.
+_CLUSTER_SCOPED = frozenset(
+    {
+        "APIService",
+        "ClusterRole",
+        "ClusterRoleBinding",
+        "CustomResourceDefinition",
+        "IngressClass",
+        "MutatingWebhookConfiguration",
+        "Namespace",
+        "PersistentVolume",
+        "PriorityClass",
+        "RuntimeClass",
+        "StorageClass",
+        "ValidatingWebhookConfiguration",
+    }
+)
+
+
 def render_chart(
     loaded: LoadedSpec, platform: Platform, hardware: Hardware, market: MarketSettings
 ) -> tuple[Chart | None, tuple[Finding, ...]]:
@@ -170,13 +189,21 @@ def _patched(loaded: LoadedSpec, objects: list[Any]) -> tuple[list[Any], tuple[F
             message = f"{path!r} is no Kubernetes object: kind, apiVersion and metadata.name"
             findings.append(finding("spec-raw", place, message))
         else:
-            objects = [*objects, value]
+            objects = [*objects, _in_namespace(value)]
     for index, patch in enumerate(loaded.spec.patches):
         try:
             objects = apply_patch(objects, patch)
         except PatchError as error:
             findings.append(finding("spec-patch", loaded.place("patches", index), str(error)))
     return objects, tuple(findings)
+
+
+def _in_namespace(value: Any) -> Any:
+    """Put a raw object into the app's namespace, which spec text cannot name."""
+    metadata = value["metadata"]
+    if value["kind"] in _CLUSTER_SCOPED or "namespace" in metadata:
+        return value
+    return value | {"metadata": {"namespace": Helm("{{ .Release.Namespace }}"), **metadata}}
 
 
 def _is_object(value: Any) -> bool:

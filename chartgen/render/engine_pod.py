@@ -145,9 +145,8 @@ def _env(
 
 def gpu_limit_mib(spec: AppSpec) -> int | None:
     """Return the GPU memory limit in MiB, or None where no mode has memory of its own."""
-    if spec.gpu is None or spec.gpu.memory is None or not injects_gpu(spec):
-        return None
-    return mebibytes(spec.gpu.memory.limit)
+    memory = spec.gpu_memory
+    return mebibytes(memory.limit) if memory is not None and injects_gpu(spec) else None
 
 
 def chart_files(loaded: LoadedSpec) -> dict[str, tuple[str, str]]:

@@ -176,9 +176,9 @@ def _accelerator(spec: AppSpec, totals: ContainerShare) -> list[dict[str, str]]:
 
 def _flat_resources(spec: AppSpec, totals: ContainerShare) -> dict[str, str]:
     flat = _amounts(spec, totals)
-    if spec.gpu is not None and spec.gpu.memory is not None:
-        flat["requiredGpu"] = format_bytes(spec.gpu.memory.request)
-        flat["limitedGpu"] = format_bytes(spec.gpu.memory.limit)
+    if spec.gpu_memory is not None:
+        flat["requiredGpu"] = format_bytes(spec.gpu_memory.request)
+        flat["limitedGpu"] = format_bytes(spec.gpu_memory.limit)
     return flat
 
 

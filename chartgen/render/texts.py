@@ -49,8 +49,8 @@ def facts(spec: AppSpec) -> dict[str, str]:
     if engine.model is not None:
         source = engine.model
         found["model"] = str(source.hf or source.url or source.local)
-    if spec.gpu is not None and spec.gpu.memory is not None:
-        found["gpu_memory"] = format_bytes(spec.gpu.memory.request)
+    if spec.gpu_memory is not None:
+        found["gpu_memory"] = format_bytes(spec.gpu_memory.request)
     return found
 
 

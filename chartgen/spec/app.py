@@ -16,6 +16,7 @@ from chartgen.spec.values import (
     Locale,
     MountPath,
     Part,
+    Range,
     Shorthand,
     Text,
     Title,
@@ -161,6 +162,14 @@ class AppSpec(Part):
     patches: tuple[Patch, ...] = Field((), description="Changes to rendered objects.")
     raw: tuple[Text, ...] = Field((), description="Further Kubernetes manifests beside the spec.")
     waive: tuple[Waiver, ...] = Field((), description="Rules that do not hold here, with reasons.")
+
+    @property
+    def gpu_memory(self) -> Range | None:
+        """GPU memory asked for: that of the app, else that of its first mode which states one."""
+        if self.gpu is None:
+            return None
+        stated = (mode.memory for mode in self.gpu.modes.values() if mode.memory is not None)
+        return self.gpu.memory or next(stated, None)
 
     @property
     def placeholders(self) -> frozenset[str]:

@@ -31,7 +31,7 @@ changes:
         """\
 engine:
   kind: llamacpp
-  image: ghcr.io/ggml-org/llama.cpp:server-cuda13-b9101
+  image: beclab/ggml-org-llama.cpp:server-cuda12-b9879
   model: {hf: Qwen/Qwen3-0.6B-GGUF, file: Qwen3-0.6B-Q8_0.gguf, size: 640MB}
   context: 32768
   args: {n-gpu-layers: 99, flash-attn: "on"}
@@ -91,10 +91,10 @@ storage:
         """\
 sidecars:
   - name: proxy
-    image: nginx:1.29.3
-    port: 8090
+    image: nginxinc/nginx-unprivileged:1.29.3
+    port: 8080
 entrances:
-  - {name: web, title: Web, port: 8090}
+  - {name: web, title: Web, port: 8080}
 """,
     ),
     "probes": ("probes:\n  path: /v1/models\n  liveness: false\n",),

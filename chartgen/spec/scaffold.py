@@ -33,7 +33,7 @@ MODELINE = f"# yaml-language-server: $schema=../{SCHEMA_FILE}"
 # (theroyallab/tabbyAPI, .github/workflows/docker-image.yml), so it has no entry.
 IMAGES: Mapping[str, str] = {
     "vllm": "vllm/vllm-openai:v0.21.0-cu129",
-    "llamacpp": "ghcr.io/ggml-org/llama.cpp:server-cuda13-b9101",
+    "llamacpp": "beclab/ggml-org-llama.cpp:server-cuda12-b9879",
     "sglang": "lmsysorg/sglang:v0.5.17-cu130",
     "app": DOWNLOADER_IMAGE,
 }
