@@ -1,9 +1,8 @@
 """Download model weights into a store that engines read offline.
 
-A repository gets the layout of the huggingface_hub cache, with plain files instead of links into
-blobs/, so that engines find it by id. A file has its final name only when it is whole, checked and
-on disk; STORE/.chartgen/ID.complete says that a source is whole. Standard library only. The file
-travels in a Helm chart: plain ASCII, and never two opening braces in a row.
+Repositories get the layout of the huggingface_hub cache, without its blobs/. A file has its final
+name only when it is whole, checked and on disk; STORE/.chartgen/ID.complete says that a source is.
+Standard library only. Travels in a Helm chart: plain ASCII, never two opening braces in a row.
 """
 
 from __future__ import annotations
@@ -33,14 +32,12 @@ from typing import IO, Any
 from urllib.parse import quote, urlsplit
 
 SOCKET_TIMEOUT = 60.0  # seconds without a byte until a connection counts as dead
-FIRST_PAUSE, LONGEST_PAUSE = 2.0, 120.0  # seconds between attempts; doubled each time
-LONGEST_RETRY_AFTER = 600.0  # seconds; no server silences us for longer
-LOOK_AGAIN = 600.0  # seconds until a person may have mended something
-LINE_EVERY = 15.0  # seconds between progress lines
+FIRST_PAUSE, LONGEST_PAUSE, LONGEST_RETRY_AFTER = 2.0, 120.0, 600.0  # seconds between attempts
+LOOK_AGAIN, LINE_EVERY = 600.0, 15.0  # seconds: after a problem for a person; between log lines
 SPARE_BYTES, JSON_LIMIT, BLOCK = 1 << 30, 64 << 20, 1 << 20
 TRIES = 3  # downloads of one file until wrong bytes count as permanent
 STATUS_THREADS, STATUS_TIMEOUT = 4, 5  # connections served at once; seconds for a slow client
-COMMIT, IDENT = re.compile(r"[0-9a-f]{40}"), re.compile(r"[0-9a-f]{16}")
+COMMIT, IDENT = re.compile(r"\A[0-9a-f]{40}\Z"), re.compile(r"[0-9a-f]{16}")
 REPO = re.compile(r"\w[\w.-]*(/\w[\w.-]*)?", re.ASCII)
 SPAN = re.compile(r"bytes (\d+)-\d+/(\d+)", re.ASCII)  # Content-Range of a 206
 WEB = ("https://", "http://")
@@ -66,11 +63,10 @@ def log(text: str) -> None:
 
 def safe(name: Any) -> str:
     """Return a relative path that stays below its folder. Raises BlockedError for others."""
-    if isinstance(name, str) and name.isprintable() and "\\" not in name:
-        parts = name.split("/")
-        if not any(part in ("", ".", "..") or len(part.encode()) > 240 for part in parts):
-            return name
-    raise BlockedError(f"unsafe file name {name!r}")
+    parts = name.split("/") if isinstance(name, str) and name.isprintable() else [""]
+    if any(p in ("", ".", "..") or "\\" in p or len(p.encode()) > 240 for p in parts):
+        raise BlockedError(f"unsafe file name {name!r}")
+    return str(name)
 
 
 def size_of(path: Path) -> int | None:
@@ -88,11 +84,10 @@ def write_text(path: Path, text: str) -> None:
 
 def read_object(path: Path) -> dict[str, Any]:
     """A JSON object from the store; empty where it is absent or damaged."""
-    try:
+    with suppress(OSError, ValueError):
         value = json.loads(path.read_text())
         return value if isinstance(value, dict) else {}
-    except (OSError, ValueError):
-        return {}
+    return {}
 
 
 class Redirects(urllib.request.HTTPRedirectHandler):
@@ -175,19 +170,19 @@ class Source:
 
     def __init__(self, raw: dict[str, Any], store: Path, world: World) -> None:
         self.raw, self.store, self.world, hub = raw, store, world, raw["kind"] == "hf"
-        self.repo: str = raw["repo"] if hub else ""
+        self.name: str = raw["repo"] if hub else safe(raw["path"])
         self.url: str = "" if hub else raw["url"]
-        sound = REPO.fullmatch(self.repo) if hub else self.url.startswith(WEB)
+        sound = REPO.fullmatch(self.name) if hub else self.url.startswith(WEB)
         if not sound or raw["kind"] not in ("hf", "url") or not IDENT.fullmatch(raw["id"]):
             raise ValueError(raw["id"])
-        self.name = self.repo if hub else safe(raw["path"])
-        self.folder = store / "--".join(["models", *self.name.split("/")])
+        self.folder = store / ("models--" + (self.name.replace("/", "--") if hub else raw["id"]))
         self.revision = safe(raw.get("revision") or "main")
         self.link = store / safe(raw["link"]) if raw.get("link") else None
         self.marker = store / ".chartgen" / f"{raw['id']}.complete"
         self.wanted: tuple[str | None, list[Wanted]] | None = None
         self.whole: dict[Path, int] = {}  # the files that are known to be whole, and their sizes
-        self.state, self.file, self.done, self.total = "waiting", "", 0, raw.get("size")
+        self.state, self.done = "waiting for its turn", 0
+        self.total: int | None = raw.get("size") and int(raw["size"])
         self.received, self.shown, self.since, self.wrong = 0, 0, world.clock(), 0
 
     def known_commit(self) -> str:
@@ -200,12 +195,11 @@ class Source:
         """Whether the source is in the store and found under its names. Needs no network."""
         marker = read_object(self.marker)
         files, commit = marker.get("files"), str(marker.get("commit"))
-        with suppress(OSError):
+        with suppress(OSError, TypeError):
             sizes = {name: size_of(self.store / name) for name in files or ()}
             snapshot = self.folder / "snapshots" / commit
-            named = (self.link or snapshot).resolve() == snapshot.resolve()
-            found = bool(self.url) or (named and self.known_commit() == commit)
-            return bool(files) and sizes == files and found
+            named = self.known_commit() == commit and snapshot.samefile(self.link or snapshot)
+            return bool(files) and sizes == files and (named or bool(self.url))
         return False
 
     def resolve(self) -> tuple[str | None, list[Wanted]]:
@@ -223,11 +217,10 @@ class Source:
         hub, path = self.world.endpoint, quote(revision, safe="")
         include, exclude = self.raw.get("include") or ["*"], self.raw.get("exclude") or []
         try:
-            with self.world.get(f"{hub}/api/models/{self.repo}/revision/{path}?blobs=true") as body:
+            with self.world.get(f"{hub}/api/models/{self.name}/revision/{path}?blobs=true") as body:
                 answer = json.loads(body.read(JSON_LIMIT))
-            commit, found = answer["sha"], {item["rfilename"]: item for item in answer["siblings"]}
-            if not COMMIT.fullmatch(commit):
-                raise ValueError(commit)
+            (commit,) = COMMIT.findall(answer["sha"])
+            found = {entry["rfilename"]: entry for entry in answer["siblings"]}
             names = [name for name in found if any(fnmatchcase(name, p) for p in include)]
             names = [name for name in names if not any(fnmatchcase(name, p) for p in exclude)]
             names = sorted(set(self.raw.get("files") or names))
@@ -241,7 +234,9 @@ class Source:
         """One file as the hub announces it; `lfs` is there for large files only."""
         lfs, given = entry.get("lfs") or {}, self.raw.get("sha256") or {}
         size, digest = lfs.get("size", entry.get("size")), given.get(name) or lfs.get("sha256")
-        url = f"{self.world.endpoint}/{self.repo}/resolve/{commit}/{quote(name)}"
+        if digest != lfs.get("sha256", digest):
+            raise BlockedError(f"{name} has another sha256 at {commit} than in the plan")
+        url = f"{self.world.endpoint}/{self.name}/resolve/{commit}/{quote(name)}"
         target = self.folder / "snapshots" / commit / name
         return Wanted(name, url, target, size and int(size), digest, digest or entry.get("blobId"))
 
@@ -294,7 +289,7 @@ class Source:
 
     def progress(self, file: Wanted, count: int, position: int, size: int | None) -> None:
         """Note `count` more bytes of a file; log now and then."""
-        self.state, self.file = "downloading", file.name
+        self.state = f"downloading {file.name}"
         self.received, self.done = self.received + count, sum(self.whole.values()) + position
         seconds = self.world.clock() - self.since
         if seconds >= LINE_EVERY:
@@ -335,7 +330,7 @@ class Source:
                 self.publish(commit)
             sizes = {str(f.target.relative_to(self.store)): self.whole[f.target] for f in files}
             write_text(self.marker, json.dumps({"commit": commit, "files": sizes}))
-            self.whole.clear()
+            self.wanted, self.whole = None, {}  # to be looked at anew, should it be needed again
 
     def publish(self, commit: str) -> None:
         """Let the revision's name and the plan's link lead to the commit."""
@@ -356,8 +351,7 @@ class Source:
             try:
                 self.fetch()
             except BlockedError as problem:
-                self.wanted = None
-                self.state = f"{problem}; looking again in {LOOK_AGAIN:.0f} s"
+                self.wanted, self.state = None, f"{problem}; again in {LOOK_AGAIN:.0f} s"
                 log(f"{self.name}: {self.state}")
                 return LOOK_AGAIN
             except (TransientError, *BROKEN) as problem:
@@ -369,8 +363,7 @@ class Source:
                 log(f"{self.name}: {self.state}")
                 self.world.sleep(wait)
                 pause = min(2 * pause, LONGEST_PAUSE)
-        self.state, self.file = "complete", ""
-        self.done = sum(read_object(self.marker)["files"].values())
+        self.state, self.done = "complete", sum(read_object(self.marker)["files"].values())
         return 0.0
 
 
@@ -382,12 +375,11 @@ class StatusHandler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         """Answer one request."""
-        keys = ("name", "state", "file", "done", "total")
+        keys = ("name", "state", "done", "total")
         facts = [{key: getattr(source, key) for key in keys} for source in self.sources]
         page = "<!doctype html><meta http-equiv=refresh content=5><title>Model weights</title>"
         for s in self.sources:
-            sizes = f"{s.done:,} of {s.total or s.done:,} bytes"
-            page += "<p>" + html.escape(f"{s.name}: {s.state} {s.file} {sizes}")
+            page += "<p>" + html.escape(f"{s.name}: {s.state}, {s.done:,} of {s.total or 0:,} B")
         answers = {"/": ("text/html", page), "/livez": ("text/plain", "ok")}
         answers["/status.json"] = ("application/json", json.dumps(facts))
         kind, text = answers.get(self.path, ("text/plain", "not found"))
@@ -407,10 +399,10 @@ def load(plan: Path) -> tuple[list[Source], bool]:
     if not endpoint.startswith(WEB) or not all("!" <= c <= "~" for c in token):
         raise BlockedError("HF_ENDPOINT or HF_TOKEN is unusable: set them again in Settings")
     try:
-        raw, world = json.loads(plan.read_text()), World(endpoint, token)
+        raw, world = json.loads(plan.read_text("utf-8")), World(endpoint, token)
         sources = [Source(item, Path(raw["store"]), world) for item in raw["sources"]]
-        return sources, raw["keep_running"] is True
-    except (OSError, AttributeError, LookupError, TypeError, ValueError) as error:
+        return sources, raw.get("keep_running") is True
+    except (*BROKEN, AttributeError, LookupError, TypeError) as error:
         raise BlockedError(f"the plan is not usable: {error!r}") from None
 
 

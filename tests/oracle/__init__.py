@@ -1,0 +1,1 @@
+"""The lint that an Olares device runs, asked beside chartgen's own."""
