@@ -76,6 +76,8 @@ LAYOUT = [
         "templates",
         files(templates__deployment_yaml=None, templates__service_yaml=None),
     ),
+    case("kube-version", "later", lambda d: d.chart_yaml.update(kubeVersion=">=1.21.0-0")),
+    case("kube-version", "no range", lambda d: d.chart_yaml.update(kubeVersion="any")),
     case("chart-yaml-unreadable", "no YAML", files(OlaresManifest_yaml=b"a: [b")),
     case("chart-yaml-unreadable", "not UTF-8", files(OlaresManifest_yaml=b"a: \xff")),
     case(

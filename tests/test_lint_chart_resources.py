@@ -55,6 +55,10 @@ def resources(side: str, **values: Any) -> Bend:
     return lambda draft: draft.container["resources"][side].update(values)
 
 
+def no_resource(side: str, what: str) -> Bend:
+    return lambda draft: draft.container["resources"][side].pop(what)
+
+
 def clonable(draft: Draft) -> None:
     draft.options.update(templateOnly=True, allowMultipleInstall=True)
 
@@ -130,7 +134,7 @@ RESOURCES = [
         case(
             "container-resources-missing",
             f"no {what} in {side}",
-            lambda d, what=what, side=side: d.container["resources"][side].pop(what),
+            no_resource(side, what),
         )
         for side in ("requests", "limits")
         for what in ("cpu", "memory")

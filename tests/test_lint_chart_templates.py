@@ -79,6 +79,11 @@ TEMPLATES = [
         lambda d: d.values["workloads"].update(demo={"count": 1}),
     ),
     case("replicas-not-wired", "number", replicas("replicas: 1")),
+    case(
+        "replicas-not-wired workload-replicas-missing",
+        "empty list",
+        lambda d: d.manifest.update(workloadReplicas={}),
+    ),
     case("replicas-not-wired", "left out", replicas("minReadySeconds: 1")),
     case(
         "replicas-not-wired",

@@ -64,6 +64,11 @@ def test_a_sound_spec_has_no_findings(tmp_path: Path) -> None:
         ),
         ({"fetch": {"store": "shared"}}, "platform-unsupported", "fetch.store"),
         ({"gpu": {"modes": {"tpu": {}}}}, "accelerator-unknown", "gpu.modes.tpu"),
+        (
+            {"gpu": {"modes": {"strix-halo": {}}}},
+            "accelerator-former",
+            "gpu.modes.strix-halo",
+        ),
         ({"gpu": {"memory": "4Gi..8Gi"}}, "gpu-memory-range", "gpu.memory"),
         ({"gpu": {"memory": "40Gi"}}, "gpu-memory-over-card", "gpu.memory"),
         ({"resources": {"memory": "200Gi"}}, "memory-over-host", "resources.memory"),

@@ -53,6 +53,7 @@ def build(
     are. Exits with 1 if there is an error, with 3 if a file cannot be parsed.
     """
     from chartgen.build import BuildReport, build_specs
+
     # Imports are few here: an unchanged build needs neither pydantic nor Helm.
     from chartgen.cli.writing import make_folder
     from chartgen.market.layout import find_specs

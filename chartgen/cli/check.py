@@ -44,8 +44,8 @@ def check(
 
     from chartgen.check import CheckReport, check_paths, no_specs
     from chartgen.cli.findings import report_text
-    from chartgen.market.layout import find_specs
     from chartgen.findings import Severity
+    from chartgen.market.layout import find_specs
 
     folder = console.settings.folder
     wanted = paths or find_specs(folder)

@@ -19,6 +19,7 @@ from chartgen.lint.chart_files import MANIFEST, chart_file
 from chartgen.lint.device_yaml import read_device_yaml, scalar_as_text
 from chartgen.lint.manifest_reading import Manifest
 from chartgen.lint.rules import finding
+from chartgen.olares.constraint import parse_constraint
 from chartgen.olares.names import (
     APP_NAME,
     APP_VERSION,
@@ -31,6 +32,9 @@ from chartgen.package import tar
 
 # A device gives download and render of a chart three seconds in all (market-protocol-v1 §2.8).
 MAX_PACKED_BYTES = 1024 * 1024
+# What Helm takes for the cluster's version where none is asked, as in the device's lint (helm v3
+# pkg/chartutil/capabilities.go).
+_LINT_KUBERNETES = "1.20.0"
 _REQUIRED = ("Chart.yaml", "values.yaml", MANIFEST)
 # What editors, archivers and version control leave behind.
 _STRAY = re.compile(
@@ -117,6 +121,18 @@ def _check_fields(document: Document) -> Iterator[Finding]:
         if not _field(document, field):
             place = document.place((field,))
             yield finding("chart-field-missing", place, f"Chart.yaml lacks {field}")
+    wanted = _field(document, "kubeVersion")
+    if wanted and not _allows(wanted, _LINT_KUBERNETES):
+        message = f"kubeVersion {wanted!r} does not let in {_LINT_KUBERNETES}"
+        yield finding("kube-version", document.place(("kubeVersion",)), message)
+
+
+def _allows(constraint: str, version: str) -> bool:
+    """Tell whether a range of versions lets a version in; what is no range lets none in."""
+    try:
+        return parse_constraint(constraint).allows(version)
+    except ValueError:
+        return False
 
 
 def _check_version(document: Document | None, manifest: Manifest | None) -> Iterator[Finding]:

@@ -7,14 +7,13 @@ The device's lint has them in oac internal/manifest/resources.go and validate.go
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from decimal import Decimal
-from functools import cache
 
 from chartgen.findings import Finding
 from chartgen.lint.manifest_reading import Manifest
 from chartgen.lint.rules import finding
-from chartgen.olares.platform import Accelerator, accelerators
+from chartgen.olares.platform import accelerators
 from chartgen.quantity import parse_quantity
 
 # Resolved by the device from the rendered chart, for all of an accelerator but disk (app-service
@@ -29,25 +28,8 @@ _REQUIRED_FLAT = ("requiredCpu", "limitedCpu", "requiredMemory", "limitedMemory"
 _FLAT = tuple(f"{side}{what}" for what in (*_HOST, "Gpu") for side in ("required", "limited"))
 _HOST_FIELDS = _FLAT[:6]
 _GPU_FIELDS = ("requiredGPUMemory", "limitedGPUMemory")
-# Modes of later releases (oac internal/manifest/resources.go of June 2026), which dropped
-# strix-halo and mthreads-m1000; by name, whether they have GPU memory of their own and their arch.
-_LATER_MODES = {
-    "amd": (False, "amd64"),
-    "intel": (False, "amd64"),
-    "intel-gpu": (True, "amd64"),
-    "moore-soc": (False, "arm64"),
-}
 # A request this small is a placeholder; since 1.12.6 it is the most that the app gets.
 _NOMINAL_GPU_MEMORY = Decimal(2) ** 30
-
-
-@cache
-def accelerator_modes() -> Mapping[str, Accelerator]:
-    """Return by name every mode that the lint of some release of Olares knows."""
-    modes = dict(accelerators())
-    for mode, (gpu_memory, arch) in _LATER_MODES.items():
-        modes[mode] = Accelerator(mode, gpu_memory, arch, injects_gpu=True, legacy=False)
-    return modes
 
 
 def check_resources(manifest: Manifest) -> Iterator[Finding]:
@@ -85,9 +67,9 @@ def _check_mode(manifest: Manifest, index: int) -> Iterator[Finding]:
     path: tuple[str | int, ...] = ("spec", "accelerator", index)
     where = f"spec.accelerator[{index}]"
     mode = manifest.text(*path, "mode")
-    known = accelerator_modes().get(mode)
+    known = accelerators().get(mode)
     if known is None:
-        names = ", ".join(sorted(accelerator_modes()))
+        names = ", ".join(sorted(accelerators()))
         message = f"{where}.mode is {mode!r}; devices know {names}"
         yield finding("accelerator-mode", manifest.place(*path, "mode"), message)
         return

@@ -14,7 +14,6 @@ from chartgen.chart import Chart
 from chartgen.findings import Finding
 from chartgen.helm import RenderedObject
 from chartgen.lint.manifest_reading import Manifest
-from chartgen.lint.manifest_resources import accelerator_modes
 from chartgen.lint.rendered_objects import (
     Container,
     all_containers,
@@ -28,6 +27,7 @@ from chartgen.lint.rendered_objects import (
     workloads,
 )
 from chartgen.lint.rules import finding
+from chartgen.olares.platform import accelerators
 
 Objects = Sequence[RenderedObject]
 
@@ -167,7 +167,7 @@ def gpu_modes(manifest: Manifest) -> frozenset[str]:
     if manifest.text("spec", "requiredGpu").strip() not in {"", "0"}:
         modes.add("nvidia")
     for entry in manifest.items("spec", "accelerator"):
-        known = accelerator_modes().get(entry.get("mode") or "")
+        known = accelerators().get(entry.get("mode") or "")
         if known and known.injects_gpu and (entry.get("requiredGPUMemory") or not known.gpu_memory):
             modes.add(known.mode)
     return frozenset(modes)

@@ -218,7 +218,11 @@ def _gpu(loaded: LoadedSpec) -> Iterator[Finding]:
             known = ", ".join(accelerators())
             message = f"no accelerator mode is named {mode!r}; known: {known}"
             yield finding("accelerator-unknown", place, message)
-        elif facts_of_mode.gpu_memory and stated.memory is None and gpu.memory is None:
+            continue
+        if facts_of_mode.replaced_by is not None:
+            message = f"newer devices know {mode} no more; they call it {facts_of_mode.replaced_by}"
+            yield finding("accelerator-former", place, message)
+        if facts_of_mode.gpu_memory and stated.memory is None and gpu.memory is None:
             message = f"mode {mode} has memory of its own, and none is asked for"
             yield finding("gpu-memory-missing", loaded.place("gpu", key=True), message)
     if gpu.memory is not None and gpu.memory.request < gpu.memory.limit:

@@ -95,7 +95,7 @@ def _action(text: str, position: int) -> str:
 
 def _check_replicas(file: str, text: str, manifest: Manifest) -> Iterator[Finding]:
     replicas = manifest.get("workloadReplicas")
-    if not replicas:
+    if replicas is None:
         return
     start = 0
     for end in [*(match.start() for match in _DOCUMENT_END.finditer(text)), len(text)]:

@@ -76,19 +76,11 @@ class Accelerator:
     arch: str | None
     injects_gpu: bool
     legacy: bool
+    replaced_by: str | None
 
 
 @cache
 def accelerators() -> Mapping[str, Accelerator]:
     """Return the accelerator modes by name, from `accelerators.yaml`."""
     data = shipped_data("chartgen.olares", "accelerators.yaml")
-    return {
-        mode: Accelerator(
-            mode=mode,
-            gpu_memory=facts["gpu_memory"],
-            arch=facts["arch"],
-            injects_gpu=facts["injects_gpu"],
-            legacy=facts["legacy"],
-        )
-        for mode, facts in data.items()
-    }
+    return {mode: Accelerator(mode=mode, **facts) for mode, facts in data.items()}

@@ -33,7 +33,6 @@ from chartgen.spec.app import AppSpec
 from chartgen.spec.load import LoadedSpec
 from chartgen.yaml_text import Helm, yaml_text
 
-
 # Kinds without a namespace (k8s.io/api v0.34) that an app may bring along.
 _CLUSTER_SCOPED = frozenset(
     {
