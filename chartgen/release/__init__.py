@@ -1,0 +1,1 @@
+"""Releases: the append-only ledger, what changed since, bumps and change notes."""

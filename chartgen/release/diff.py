@@ -1,0 +1,200 @@
+"""What changed between two releases: settings in the spec's words, then demands, then files."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from chartgen.chart import Chart
+from chartgen.document import dotted_path, scalar_text
+
+# A release states these by being one; they are no settings.
+_NOT_SETTINGS = frozenset({"version", "changes"})
+# Where two values belong to one thing that people know by a shorter name.
+_WORDS = {
+    "engine.image": "image",
+    "engine.context": "context",
+    "engine.served_name": "model name in the API",
+    "engine.model": "model",
+    "engine.draft": "draft model",
+    "engine.mmproj": "multimodal projector",
+    "engine.chat_template": "chat template",
+    "gpu.memory": "GPU memory",
+    "resources.cpu": "CPU",
+    "resources.memory": "memory",
+    "resources.disk": "disk",
+}
+_MISSING = object()
+# A longer value says no more at a glance.
+_SHOWN = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One thing that changed; `before` or `after` is None where it was added or removed."""
+
+    what: str
+    before: str | None
+    after: str | None
+
+    def __str__(self) -> str:
+        if self.before is None:
+            return f"{self.what} added: {self.after}" if self.after else f"{self.what} added"
+        if self.after is None:
+            return f"{self.what} removed"
+        return f"{self.what} {self.before} → {self.after}"
+
+
+@dataclass(frozen=True)
+class Difference:
+    """All that differs between a release and what would be the next one."""
+
+    settings: tuple[Change, ...]
+    demands: tuple[Change, ...]
+    files: tuple[str, ...]
+    texts: tuple[str, ...] = ()
+
+    @property
+    def shared(self) -> bool:
+        """Tell that the spec is as it was: a template, a default or a preset changed instead."""
+        return not self.settings and bool(self.files)
+
+
+def setting_changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[Change, ...]:
+    """Compare two specs as plain data, in the order of the newer one."""
+    return tuple(_changes((), _settings(before), _settings(after)))
+
+
+def _settings(spec: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in spec.items() if key not in _NOT_SETTINGS}
+
+
+def _changes(path: tuple[str | int, ...], before: Any, after: Any) -> Iterator[Change]:
+    if before == after and type(before) is type(after):
+        return
+    name = dotted_path(path)
+    whole = name in _WORDS and name.count(".") == 1 and not _leaf(before) | _leaf(after)
+    if isinstance(before, Mapping) and isinstance(after, Mapping) and not whole:
+        for key in [*after, *(key for key in before if key not in after)]:
+            yield from _changes((*path, key), before.get(key, _MISSING), after.get(key, _MISSING))
+        return
+    yield Change(_label(path), _shown(before), _shown(after))
+
+
+def _leaf(value: Any) -> bool:
+    return not isinstance(value, Mapping)
+
+
+def _label(path: Sequence[str | int]) -> str:
+    name = dotted_path(tuple(path))
+    if name in _WORDS:
+        return _WORDS[name]
+    if path[:2] == ("engine", "args"):
+        flag = dotted_path(tuple(path[2:]))
+        return flag if flag.startswith("-") else f"--{flag}"
+    if path[:1] == ("env",) and len(path) > 1:
+        return f"variable {dotted_path(tuple(path[1:]))}"
+    return name
+
+
+def _shown(value: Any) -> str | None:
+    if value is _MISSING:
+        return None
+    if value is None:
+        return "unset"
+    if isinstance(value, (bool, int, float, str)):
+        text = scalar_text(value)
+    elif isinstance(value, Mapping) and ("hf" in value or "url" in value):
+        text = str(value.get("hf") or value.get("url"))
+        chosen = value.get("file") or ", ".join(value.get("files") or ())
+        revision = value.get("revision")
+        text += f"@{revision}" if revision else ""
+        text += f": {chosen}" if chosen else ""
+    else:
+        text = json.dumps(value, ensure_ascii=False)
+    text = " ".join(text.split())
+    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"
+
+
+def demand_changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[Change, ...]:
+    """Compare what two manifests ask of a device: permissions, resources, entrances, variables."""
+    changes: list[Change] = []
+    for title, section in (
+        ("permission", ("permission",)),
+        ("resource", ("spec", "accelerator")),
+        ("entrance", ("entrances",)),
+        ("variable", ("envs",)),
+    ):
+        old, new = _flat(_at(before, section)), _flat(_at(after, section))
+        changes += [
+            Change(f"{title} {key}", old.get(key), new.get(key))
+            for key in sorted(old.keys() | new.keys())
+            if old.get(key) != new.get(key)
+        ]
+    return tuple(changes)
+
+
+def _at(value: Any, path: Sequence[str]) -> Any:
+    for part in path:
+        value = value.get(part) if isinstance(value, Mapping) else None
+    return value
+
+
+def _flat(value: Any, prefix: str = "") -> dict[str, str]:
+    """Return the leaves of a section by a name; list members go by their own name or mode."""
+    if isinstance(value, Mapping):
+        found: dict[str, str] = {}
+        for key, inner in value.items():
+            found |= _flat(inner, f"{prefix}.{key}" if prefix else str(key))
+        return found
+    if isinstance(value, (list, tuple)):
+        found = {}
+        for index, inner in enumerate(value):
+            name = str(index)
+            if isinstance(inner, Mapping):
+                named = inner.get("name") or inner.get("envName") or inner.get("mode")
+                name = str(named or index)
+            elif isinstance(inner, str):
+                name = inner
+            found |= _flat(inner, f"{prefix}.{name}" if prefix else name)
+        return found
+    return {} if value is None else {prefix: scalar_text(value)}
+
+
+def file_changes(before: Chart, after: Chart) -> tuple[str, ...]:
+    """Name the files of a chart that were added, removed or changed."""
+    names = sorted(before.files.keys() | after.files.keys())
+    words = []
+    for name in names:
+        old, new = before.files.get(name), after.files.get(name)
+        if old != new:
+            words.append(
+                f"{'added' if old is None else 'removed' if new is None else 'changed'} {name}"
+            )
+    return tuple(words)
+
+
+def text_difference(before: Chart, after: Chart) -> tuple[str, ...]:
+    """Return the unified difference of all text files, without colour."""
+    lines: list[str] = []
+    for name in sorted(before.files.keys() | after.files.keys()):
+        old, new = (before.text(name) or "").splitlines(), (after.text(name) or "").splitlines()
+        lines += difflib.unified_diff(old, new, f"released/{name}", f"now/{name}", lineterm="")
+    return tuple(lines)
+
+
+def proposed_notes(difference: Difference) -> tuple[str, ...]:
+    """Return change notes for people from what changed, for when nobody wrote any."""
+    notes = [_sentence(str(change)) for change in difference.settings[:8]]
+    if len(difference.settings) > len(notes):
+        notes.append(f"{len(difference.settings) - len(notes)} further settings changed")
+    if not notes:
+        notes.append("Packaging renewed; the settings are as they were")
+    return tuple(notes)
+
+
+def _sentence(text: str) -> str:
+    return text if text.startswith("--") else text[:1].upper() + text[1:]

@@ -1,0 +1,110 @@
+"""One line of the ledger: a release that was published, or the retirement of an app.
+
+Lines form a chain (each holds the SHA-256 of the line before), so that a line that was changed,
+dropped, or merged from two clones is noticed wherever it stands.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+Kind = Literal["release", "retired"]
+_FIELDS = frozenset(
+    {
+        "serial",
+        "previous",
+        "kind",
+        "name",
+        "version",
+        "date",
+        "changes",
+        "packages",
+        "icon",
+        "settings",
+        "reason",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class PackageRecord:
+    """One package of a release.
+
+    `file` is relative to `market/releases/`, `sha256` that of the `.tgz`, `content_digest` that of
+    the chart (`Chart.content_digest`), which a build without a bump is compared with.
+    """
+
+    platform: str
+    file: str
+    sha256: str
+    content_digest: str
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """One (name, version) that was ever published; never changed, never reused.
+
+    `serial` counts over the whole ledger from 1, `previous` is the SHA-256 of the line before.
+    `date` is UTC, `2026-11-21T18:00:00Z`. `settings` is the spec as plain data. A retirement has
+    the kind `retired`, the version it freezes, no packages, and a `reason` for people.
+    """
+
+    serial: int
+    previous: str
+    kind: Kind
+    name: str
+    version: str
+    date: str
+    changes: tuple[str, ...] = ()
+    packages: tuple[PackageRecord, ...] = ()
+    icon: str = ""
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    reason: str = ""
+
+    @property
+    def number(self) -> tuple[int, int, int]:
+        """Return the version as three numbers, which compare as versions do."""
+        major, minor, patch = (int(part) for part in self.version.split("."))
+        return major, minor, patch
+
+    def package(self, platform: str) -> PackageRecord | None:
+        """Return the package for a platform, if the release has one."""
+        return next((item for item in self.packages if item.platform == platform), None)
+
+
+def release_line(release: Release) -> bytes:
+    """Write a release as its line of the ledger: JSON, keys sorted, ending in a newline."""
+    text = json.dumps(asdict(release), sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return f"{text}\n".encode()
+
+
+def line_digest(line: bytes) -> str:
+    """Return what the next line holds as `previous`."""
+    return hashlib.sha256(line).hexdigest()
+
+
+def parse_line(line: bytes) -> Release:
+    """Read a line of the ledger.
+
+    Raises ValueError where it is no such line: broken JSON, missing or unknown fields.
+    """
+    try:
+        data = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"the line is no JSON ({error})") from None
+    if not isinstance(data, dict) or data.keys() != _FIELDS:
+        raise ValueError("the line has not the fields of a release")
+    try:
+        packages = tuple(PackageRecord(**item) for item in data.pop("packages"))
+        release = Release(**data | {"packages": packages, "changes": tuple(data["changes"])})
+        _ = release.number
+    except (TypeError, ValueError, AttributeError) as error:
+        raise ValueError(f"a field of the line has another type ({error})") from None
+    if release.kind not in {"release", "retired"}:
+        raise ValueError(f"a line is a release or a retirement, not {release.kind!r}")
+    return release
