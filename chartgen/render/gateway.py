@@ -72,7 +72,7 @@ from chartgen.render.model import (
     Volume,
     Workload,
 )
-from chartgen.render.names import LINK_SCRIPT, STORE_VOLUME, USER_ID
+from chartgen.render.names import LINK_SCRIPT, STORE_VOLUME, UNPRIVILEGED
 from chartgen.render.storage import SHARED_STORE, host_volume, prepare_container, store_volume
 from chartgen.render.variables import container_env, declared
 from chartgen.render.weights import fetched, pod_annotations
@@ -141,13 +141,7 @@ def llm_init_workload(spec: AppSpec) -> Workload:
             "readinessProbe": probe | {"periodSeconds": 5, "timeoutSeconds": 3},
             "livenessProbe": probe | {"periodSeconds": 30, "timeoutSeconds": 5},
         },
-        security={
-            "runAsUser": USER_ID,
-            "runAsGroup": USER_ID,
-            "runAsNonRoot": True,
-            "allowPrivilegeEscalation": False,
-            "capabilities": {"drop": ["ALL"]},
-        },
+        security=UNPRIVILEGED,
     )
     return Workload(
         name=WORKLOAD,

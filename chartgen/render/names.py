@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 DOWNLOADER = "weights"
 FILES = "files"
 SECRETS = "secrets"
@@ -17,3 +20,11 @@ SETUP_SCRIPT = "/chartgen/setup.sh"
 PREPARE_IMAGE = "beclab/aboveos-busybox:1.37.0"
 # The user that Olares itself gives user folders to (olares-manifest 3.6 item 6).
 USER_ID = 1000
+# securityContext of containers that only fetch files: nothing a device's policy could refuse.
+UNPRIVILEGED: Mapping[str, Any] = {
+    "runAsUser": USER_ID,
+    "runAsGroup": USER_ID,
+    "runAsNonRoot": True,
+    "allowPrivilegeEscalation": False,
+    "capabilities": {"drop": ["ALL"]},
+}

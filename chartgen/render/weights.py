@@ -10,7 +10,7 @@ from chartgen.engines import engine_weights
 from chartgen.engines.base import STORE, Weights
 from chartgen.quantity import parse_quantity
 from chartgen.render.model import ConfigMap, Container, ContainerShare, Mount, Volume, Workload
-from chartgen.render.names import DOWNLOADER, FETCH_PLAN, FETCH_SCRIPT, SCRIPTS, USER_ID
+from chartgen.render.names import DOWNLOADER, FETCH_PLAN, FETCH_SCRIPT, SCRIPTS, UNPRIVILEGED
 from chartgen.render.storage import prepare_container, store_volume
 from chartgen.render.variables import container_env, declared
 from chartgen.resources import template_text
@@ -101,13 +101,7 @@ def downloader_container(spec: AppSpec, *, name: str) -> Container:
         probes={"readinessProbe": {"httpGet": {"path": "/livez", "port": STATUS_PORT}}}
         if serves
         else {},
-        security={
-            "runAsUser": USER_ID,
-            "runAsGroup": USER_ID,
-            "runAsNonRoot": True,
-            "allowPrivilegeEscalation": False,
-            "capabilities": {"drop": ["ALL"]},
-        },
+        security=UNPRIVILEGED,
     )
 
 
