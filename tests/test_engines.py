@@ -9,7 +9,8 @@ import pytest
 
 from chartgen.engines import engine_start, engine_weights
 from chartgen.engines.arguments import merged, words
-from tests.specs import loaded
+from chartgen.spec.load import load_spec
+from tests.specs import loaded, write_spec
 
 LLAMACPP: dict[str, Any] = {
     "kind": "llamacpp",
@@ -120,6 +121,13 @@ def test_an_app_finds_its_weights_in_the_environment(tmp_path: Path) -> None:
     start = engine_start(loaded(tmp_path, {"engine": engine}).spec)
     assert start.command == ("serve", "--all")
     assert start.env == {"MODEL_VOICE_LARGE": "/models/models--owner--voice/at/main"}
+
+
+@pytest.mark.parametrize("digest", ["abc", "A" * 64, {"main.gguf": "x"}])
+def test_a_digest_is_sixty_four_hex_digits(digest: object, tmp_path: Path) -> None:
+    engine = LLAMACPP | {"model": {"hf": "owner/repo", "file": "main.gguf", "sha256": digest}}
+    _, findings = load_spec(write_spec(tmp_path, {"engine": engine}))
+    assert [(f.rule, f.place.path) for f in findings] == [("spec-value", "engine.model")]
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from unittest import mock
 import pytest
 
 from tests import fake_hub
-from tests.fake_hub import COMMIT, Hub, serving
+from tests.fake_hub import COMMIT, NEWER, Hub, serving
 from tests.fetching import (
     BIG,
     FOLDER,
@@ -229,6 +229,31 @@ def test_redirects_do_not_leave_https(target: str) -> None:
     request = urllib.request.Request("https://a.invalid/x")
     with pytest.raises(fetch.BlockedError, match="redirect from https"):
         fetch.Redirects().redirect_request(request, io.BytesIO(), 302, "", {}, target)
+
+
+def test_body_of_a_redirect_is_not_read() -> None:
+    body = io.BytesIO(b"x")
+    request = urllib.request.Request("https://a.invalid/x")
+    following = fetch.Redirects().redirect_request(
+        request, body, 302, "", {}, "https://a.invalid/y"
+    )
+    assert following.full_url == "https://a.invalid/y"
+    assert body.closed
+
+
+def test_no_compression_is_asked_for(hub: Hub, clock: Clock, tmp_path: Path) -> None:
+    assert fetch.Source(repository(), tmp_path, world(hub, clock)).work() == 0.0
+    assert {headers["accept-encoding"] for _, headers in hub.seen} == {"identity"}
+
+
+def test_commit_is_looked_up_again_after_a_refusal(hub: Hub, clock: Clock, tmp_path: Path) -> None:
+    hub.faults["config.json"] = [fake_hub.status(404)]
+    source = fetch.Source(repository(), tmp_path, world(hub, clock))
+    assert source.work() == 600.0
+    hub.commits = {NEWER: hub.files}
+    hub.main = NEWER
+    assert source.work() == 0.0
+    assert (tmp_path / FOLDER / "refs" / "main").read_text() == NEWER
 
 
 def test_signatures_are_not_logged(

@@ -144,6 +144,8 @@ def test_unusable_plan_is_waited_out(start: Start) -> None:
     process = start(repository(kind="ftp"), args=())
     assert process.stdout is not None
     assert "the plan is not usable" in process.stdout.readline()
+    time.sleep(0.3)
+    assert process.poll() is None
     process.terminate()
     assert ended(process)[0] == 143
 

@@ -187,6 +187,15 @@ def test_small_files_are_never_half_written(tmp_path: Path) -> None:
     assert path.read_text() == COMMIT
 
 
+def test_marker_of_a_damaged_source_does_not_stay(hub: Hub, clock: Clock, tmp_path: Path) -> None:
+    source = fetch.Source(repository(), tmp_path, world(hub, clock))
+    assert source.work() == 0.0
+    (tmp_path / SNAPSHOT / "config.json").unlink()
+    hub.faults["config.json"] = [fake_hub.status(404)]
+    assert source.work() == 600.0
+    assert not source.marker.exists()
+
+
 @pytest.mark.parametrize("text", ["", "[]", "5", '{"files": 5}', '{"files": [1]}', '{"files": {}}'])
 def test_unreadable_marker_is_none(hub: Hub, clock: Clock, tmp_path: Path, text: str) -> None:
     source = fetch.Source(repository(), tmp_path, world(hub, clock))
@@ -284,6 +293,7 @@ def page(hub: Hub, clock: Clock, tmp_path: Path) -> Iterator[Callable[[str], tup
 
 
 def test_status(page: Callable[[str], tuple[int, str, str]]) -> None:
+    assert 0 < fetch.StatusHandler.timeout <= 10  # few threads serve, none waits for ever
     assert page("/livez") == (200, "text/plain; charset=utf-8", "ok")
     code, kind, text = page("/status.json")
     assert (code, kind) == (200, "application/json; charset=utf-8")

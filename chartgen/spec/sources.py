@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
@@ -71,6 +72,11 @@ class ModelSource(Part):
             )
         if self.file and self.files:
             raise fault("spec-source", "both file and files are set", "Keep one of them.")
+        for digest in self.digests.values():
+            if not re.fullmatch(SHA256, digest):
+                raise fault(
+                    "spec-value", f"{digest!r} is no SHA-256", "Write 64 lower-case hex digits."
+                )
         for name in self.wanted_files:
             if name.startswith("/") or "\\" in name or ".." in name.split("/"):
                 raise fault(

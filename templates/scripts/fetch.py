@@ -119,7 +119,7 @@ class World:
     def get(self, url: str, start: int = 0) -> HTTPResponse:
         """GET from byte `start`. Messages name host and path only: queries may hold signatures."""
         hub, place = url.startswith(self.endpoint + "/"), urlsplit(url)
-        headers = {"User-Agent": "chartgen-fetch", "Accept-Encoding": "identity"}
+        headers = {"User-Agent": "chartgen-fetch"}  # http.client asks for no compression itself
         if start:
             headers["Range"] = f"bytes={start}-"
         if hub and self.token:
