@@ -183,7 +183,7 @@ MANIFEST = [
     case("icon-not-https", "icon over http", metadata(icon="http://example.org/a.png")),
     case("app-id-reserved", "id of the system", metadata(appid="vault")),
     case(
-        "app-name-reserved app-id-differs chart-name-differs workload-replicas-names",
+        "manifest-name-reserved app-id-differs chart-name-differs workload-replicas-names",
         "name of the system",
         metadata(name="vault"),
     ),

@@ -125,6 +125,7 @@ RESOURCES = [
         "GPU memory of a CPU",
         another_mode("cpu", requiredGPUMemory="1500Mi", limitedGPUMemory="2Gi"),
     ),
+    case("accelerator-mode-former", "renamed", another_mode("strix-halo")),
     case("accelerator-arch", "arm board", another_mode("nvidia-gb10")),
     case("accelerator-arch", "arm board of later releases", another_mode("moore-soc")),
     case("gpu-memory-nominal", "1 GiB", accelerator(requiredGPUMemory="1Gi")),

@@ -98,7 +98,7 @@ def schema_problems(
         if sum(not any(schema_problems(value, option)) for option in options) != 1:
             kinds = [kind for option in options for kind in _kinds(option)]
             yield path, f"is {_shown(value)}, not {_types(kinds)}"
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         yield from _field_problems(value, schema, path)
     elif isinstance(value, list) and "items" in schema:
         for index, item in enumerate(value):
@@ -129,7 +129,7 @@ def _is_whole(value: Any) -> bool:
 
 
 _IS: Mapping[str, Callable[[Any], bool]] = {
-    "object": lambda value: isinstance(value, Mapping),
+    "object": lambda value: isinstance(value, dict),
     "array": lambda value: isinstance(value, list),
     "string": lambda value: isinstance(value, str),
     "boolean": lambda value: isinstance(value, bool),

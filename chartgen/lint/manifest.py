@@ -134,7 +134,7 @@ def _check_metadata(manifest: Manifest) -> Iterator[Finding]:
             yield finding("metadata-too-long", manifest.place("metadata", field), message)
     if manifest.name.strip() in RESERVED_APP_IDS:
         message = f"metadata.name {manifest.name} is an app that comes with Olares"
-        yield finding("app-name-reserved", manifest.place("metadata", "name"), message)
+        yield finding("manifest-name-reserved", manifest.place("metadata", "name"), message)
     yield from _check_icon(manifest, ("metadata", "icon"))
     version = manifest.version
     if version and lenient_version(version) is None:

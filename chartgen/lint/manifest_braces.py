@@ -17,6 +17,8 @@ _BLOCK_TAIL = re.compile(r"[ \t+\-0-9]*(?:#.*)?")
 
 def template_syntax(text: str) -> tuple[int, int, str] | None:
     """Return line, column and braces of the first template syntax outside of strings."""
+    if not _BRACES.search(text):
+        return None
     block_indent: int | None = None
     for number, raw in enumerate(text.split("\n"), start=1):
         line = raw.removesuffix("\r")

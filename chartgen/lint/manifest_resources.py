@@ -73,6 +73,9 @@ def _check_mode(manifest: Manifest, index: int) -> Iterator[Finding]:
         message = f"{where}.mode is {mode!r}; devices know {names}"
         yield finding("accelerator-mode", manifest.place(*path, "mode"), message)
         return
+    if known.replaced_by is not None:
+        message = f"{where}.mode is {mode}, which later releases call {known.replaced_by}"
+        yield finding("accelerator-mode-former", manifest.place(*path, "mode"), message)
     required = _HOST_FIELDS + _GPU_FIELDS if known.gpu_memory else _HOST_FIELDS
     missing = [field for field in required if not manifest.text(*path, field)]
     if missing:

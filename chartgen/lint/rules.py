@@ -44,6 +44,8 @@ def rule_book() -> Mapping[str, Rule]:
         if not entry.name.endswith(".yaml"):
             continue
         for rule_id, body in shipped_data("chartgen.lint", f"rules_data/{entry.name}").items():
+            if rule_id in book:
+                raise ValueError(f"two rules have the id {rule_id}")
             book[rule_id] = Rule(
                 id=rule_id,
                 title=body["title"],
