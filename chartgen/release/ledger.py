@@ -17,7 +17,7 @@ from chartgen.errors import ChartgenError
 from chartgen.files import write_atomically
 from chartgen.findings import Finding, Place
 from chartgen.lint.rules import finding
-from chartgen.release.record import Release, line_digest, parse_line, release_line
+from chartgen.release.record import Release, parse_line, release_line, seal
 
 RELEASES = "market/releases"
 LEDGER = f"{RELEASES}/ledger.jsonl"
@@ -35,7 +35,7 @@ class LedgerError(ChartgenError):
 class Ledger:
     """All releases in the order they were published.
 
-    `head` is the digest of the last line, `data` the bytes of the file.
+    `head` is the seal of the last line, `data` the bytes of the file.
     """
 
     releases: tuple[Release, ...] = ()
@@ -100,7 +100,7 @@ def parse_ledger(data: bytes) -> Ledger:
         _check_rise(release, newest.get(release.name), where)
         newest[release.name] = release
         releases.append(release)
-        head = line_digest(line + b"\n")
+        head = seal(release)
     return Ledger(tuple(releases), head, data)
 
 
@@ -154,7 +154,7 @@ def chained(ledger: Ledger, releases: Sequence[Release]) -> tuple[Release, ...]:
     for release in releases:
         serial += 1
         linked = replace(release, serial=serial, previous=head)
-        head = line_digest(release_line(linked))
+        head = seal(linked)
         result.append(linked)
     return tuple(result)
 

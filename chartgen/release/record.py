@@ -1,7 +1,7 @@
 """One line of the ledger: a release that was published, or the retirement of an app.
 
-Lines form a chain (each holds the SHA-256 of the line before), so that a line that was changed,
-dropped, or merged from two clones is noticed wherever it stands.
+Each line holds a seal, the SHA-256 over the rest of it, and the seal of the line before. So a line
+that was changed, dropped, or merged from two clones is noticed wherever it stands.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ _FIELDS = frozenset(
         "icon",
         "settings",
         "reason",
+        "seal",
     }
 )
 
@@ -49,7 +50,7 @@ class PackageRecord:
 class Release:
     """One (name, version) that was ever published; never changed, never reused.
 
-    `serial` counts over the whole ledger from 1, `previous` is the SHA-256 of the line before.
+    `serial` counts over the whole ledger from 1, `previous` is the seal of the line before.
     `date` is UTC, `2026-11-21T18:00:00Z`. `settings` is the spec as plain data. A retirement has
     the kind `retired`, the version it freezes, no packages, and a `reason` for people.
     """
@@ -79,13 +80,16 @@ class Release:
 
 def release_line(release: Release) -> bytes:
     """Write a release as its line of the ledger: JSON, keys sorted, ending in a newline."""
-    text = json.dumps(asdict(release), sort_keys=True, ensure_ascii=False, separators=(",", ":"))
-    return f"{text}\n".encode()
+    return f"{_json(asdict(release) | {'seal': seal(release)})}\n".encode()
 
 
-def line_digest(line: bytes) -> str:
-    """Return what the next line holds as `previous`."""
-    return hashlib.sha256(line).hexdigest()
+def seal(release: Release) -> str:
+    """Return the SHA-256 over all that a line says, which the next line holds as `previous`."""
+    return hashlib.sha256(_json(asdict(release)).encode()).hexdigest()
+
+
+def _json(data: Mapping[str, Any]) -> str:
+    return json.dumps(data, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
 
 
 def parse_line(line: bytes) -> Release:
@@ -99,12 +103,15 @@ def parse_line(line: bytes) -> Release:
         raise ValueError(f"the line is no JSON ({error})") from None
     if not isinstance(data, dict) or data.keys() != _FIELDS:
         raise ValueError("the line has not the fields of a release")
+    sealed = data.pop("seal")
     try:
         packages = tuple(PackageRecord(**item) for item in data.pop("packages"))
         release = Release(**data | {"packages": packages, "changes": tuple(data["changes"])})
         _ = release.number
     except (TypeError, ValueError, AttributeError) as error:
         raise ValueError(f"a field of the line has another type ({error})") from None
+    if seal(release) != sealed:
+        raise ValueError("the line was changed after it was written")
     if release.kind not in {"release", "retired"}:
         raise ValueError(f"a line is a release or a retirement, not {release.kind!r}")
     return release
