@@ -73,7 +73,7 @@ def _settings(spec: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _changes(path: tuple[str | int, ...], before: Any, after: Any) -> Iterator[Change]:
-    if before == after and type(before) is type(after):
+    if _same(before, after):
         return
     name = dotted_path(path)
     whole = name in _WORDS and name.count(".") == 1 and not _leaf(before) | _leaf(after)
@@ -82,6 +82,13 @@ def _changes(path: tuple[str | int, ...], before: Any, after: Any) -> Iterator[C
             yield from _changes((*path, key), before.get(key, _MISSING), after.get(key, _MISSING))
         return
     yield Change(_label(path), _shown(before), _shown(after))
+
+
+def _same(before: Any, after: Any) -> bool:
+    """Compare as JSON does, where 1, 1.0 and true differ."""
+    if before is _MISSING or after is _MISSING:
+        return before is after
+    return json.dumps(before, sort_keys=True) == json.dumps(after, sort_keys=True)
 
 
 def _leaf(value: Any) -> bool:
