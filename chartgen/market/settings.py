@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -12,7 +13,48 @@ from chartgen.errors import UnreadableError
 from chartgen.findings import Finding, in_order
 from chartgen.market.layout import MARKET_FILE
 from chartgen.spec.faults import spec_findings
-from chartgen.spec.values import Part, Text
+from chartgen.spec.values import Locale, Part, Shorthand, Text
+
+_Address = Annotated[Text, Field(pattern=r"^https://\S+$", max_length=500)]
+
+
+class Category(Part):
+    """How a device shows one category of apps."""
+
+    name: Annotated[Text, Field(pattern=r"^[^,/\x00-\x1f]{1,50}$")] = Field(
+        description="Name of the category, as apps write it."
+    )
+    titles: Mapping[Locale, Text] = Field(
+        default_factory=dict, description="What devices show instead of the name, by language."
+    )
+    icon: _Address | None = Field(None, description="Address of its picture in the side bar.")
+
+
+CategoryField = Annotated[
+    Category, Shorthand(lambda v: {"name": v} if isinstance(v, str) else v, {"type": "string"})
+]
+
+
+class CloudflareTarget(Part):
+    """A Worker with static assets. The token comes from CLOUDFLARE_API_TOKEN only."""
+
+    worker: Annotated[Text, Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,52}[a-z0-9])?$")] = Field(
+        description="Name of the Worker, part of its address on workers.dev."
+    )
+    domain: Annotated[Text, Field(pattern=r"^[a-z0-9.-]+\.[a-z]{2,}$")] | None = Field(
+        None, description="Domain of your own, in a zone of the same account."
+    )
+
+
+class Target(Part):
+    """Where `chartgen publish` puts the market: a folder, or Cloudflare Workers."""
+
+    folder: Annotated[Text, Field(pattern=r"^[^/].*$")] = Field(
+        "dist/site", description="Folder that any web server with one function can serve."
+    )
+    cloudflare: CloudflareTarget | None = Field(
+        None, description="Cloudflare Workers; then the folder is not written."
+    )
 
 
 class MarketSettings(Part):
@@ -28,6 +70,27 @@ class MarketSettings(Part):
     hardware: Text = Field("olares-one", description="Default hardware profile of the apps.")
     developer: Text = Field("unknown", description="Developer named where an app names none.")
     submitter: Text | None = Field(None, description="Who publishes the market.")
+    description: Text = Field("", description="What the market offers, in a sentence or two.")
+    # A column of 50 characters on the device (market-protocol-v1 §2.4).
+    source_id: Annotated[Text, Field(pattern=r"^[A-Za-z0-9.-]{1,50}$")] | None = Field(
+        None, description="Id of the source; by default the one that a device makes of the title."
+    )
+    icon: _Address | None = Field(None, description="Address of the market's own picture.")
+    categories: tuple[CategoryField, ...] = Field(
+        (), description="Categories in the order in which devices show them; others come after."
+    )
+
+    publish: Target = Field(
+        Target(), description="Where the market is published; by default into a folder."
+    )
+
+    @property
+    def source(self) -> str:
+        """Return the id of the source: what a device makes of a title where none is given.
+
+        Source: beclab/Olares, AddSourceDialog.vue (market-protocol-v1 §4).
+        """
+        return self.source_id or f"market.{self.title}"
 
 
 def load_market(folder: Path) -> tuple[MarketSettings | None, tuple[Finding, ...]]:

@@ -1,0 +1,163 @@
+"""The market for people: a web page of all apps at the market's root, and one page per app.
+
+Static files that any host serves, without a request to anybody else: links are relative and name
+files, styles and scripts have the digest of their content in their names. The page is whole
+without its script, which only adds the search, the filter and the copy buttons.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import jinja2
+from markupsafe import Markup
+
+from chartgen.hardware import hardware_profiles
+from chartgen.market.catalog import Catalog, ReadFile
+from chartgen.market.page_app import OLARES, Card, Day, app_page, best_offer, card, helm_add
+from chartgen.market.page_markdown import visible_text
+from chartgen.market.site import HTML, PREFIXES, SVG, SiteFile
+from chartgen.market.v1 import ENGLISH, categories_in_order, category_titles
+from chartgen.package.read import read_package
+from chartgen.release.ledger import RELEASES
+from chartgen.resources import template_folder
+
+CSS = "text/css; charset=utf-8"
+JAVASCRIPT = "text/javascript; charset=utf-8"
+_ASSETS = (("page.css", CSS), ("page.js", JAVASCRIPT), ("mark.svg", SVG))
+_DEFAULT_LEAD = "Apps for Olares, each with the exact settings it runs with."
+
+
+@dataclass(frozen=True, slots=True)
+class Category:
+    """One category of the list: its name in specs, its title, and the apps in it."""
+
+    name: str
+    title: str
+    cards: tuple[Card, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Market:
+    """What all pages show of the market.
+
+    `addresses` pairs each family of Olares with its URL; `helm` adds the market to Helm.
+    """
+
+    title: str
+    lead: str
+    url: str
+    addresses: tuple[tuple[str, str], ...]
+    helm: str
+    hardware: str
+    newest: Day | None
+    serial: int
+    assets: Mapping[str, str]
+
+
+def page_files(catalog: Catalog, read: ReadFile) -> dict[str, SiteFile]:
+    """Return the web pages and what they load, by site path.
+
+    `read` returns a package by its path below `market/releases`. Raises what reading a package
+    raises, and LedgerError where a release has no date.
+    """
+    assets = _assets()
+    cards = {app.name: card(app) for app in catalog.apps}
+    live = tuple(sorted((c for c in cards.values() if c.retired is None), key=_by_title))
+    retired = tuple(sorted((c for c in cards.values() if c.retired is not None), key=_by_title))
+    market = _market(catalog, live, {name: path for name, (path, _) in assets.items()})
+    files = {f"/{path}": file for path, file in assets.values()}
+    files["/index.html"] = _html(
+        "index.html",
+        market=market,
+        root="",
+        cards=live,
+        retired=retired,
+        categories=_categories(catalog, live),
+    )
+    for app in catalog.apps:
+        offer = best_offer(app)
+        record = offer.release.package(offer.platform)
+        assert record is not None
+        chart = read_package(read(record.file), f"{RELEASES}/{record.file}")
+        page = app_page(catalog, app, chart)
+        files[f"/{page.card.path}"] = _html("app.html", market=market, root="../", page=page)
+    return dict(sorted(files.items()))
+
+
+def _by_title(shown: Card) -> tuple[str, str]:
+    return shown.title.casefold(), shown.name
+
+
+def _market(catalog: Catalog, live: tuple[Card, ...], assets: Mapping[str, str]) -> Market:
+    settings = catalog.settings
+    profile = hardware_profiles().get(settings.hardware)
+    offered = {platform for app in catalog.apps if not app.retired for platform in app.offers}
+    return Market(
+        title=settings.title,
+        lead=settings.description or _DEFAULT_LEAD,
+        url=settings.url,
+        addresses=tuple(
+            (OLARES[platform], f"{settings.url}{prefix}")
+            for platform, prefix in PREFIXES.items()
+            if not prefix or platform in offered
+        ),
+        helm=helm_add(settings, next(iter(PREFIXES))),
+        hardware=profile.title if profile else settings.hardware,
+        newest=max((shown.date for shown in live), key=lambda day: day.stamp, default=None),
+        serial=catalog.serial,
+        assets=assets,
+    )
+
+
+def _categories(catalog: Catalog, cards: tuple[Card, ...]) -> tuple[Category, ...]:
+    names = categories_in_order(catalog.settings, (shown.categories for shown in cards))
+    members: dict[str, list[Card]] = {name: [] for name in names}
+    for shown in cards:
+        for name in shown.categories:
+            members[name].append(shown)
+    return tuple(
+        Category(name, category_titles(catalog.settings, name, (ENGLISH,))[ENGLISH], tuple(inside))
+        for name, inside in members.items()
+    )
+
+
+@cache
+def _assets() -> dict[str, tuple[str, SiteFile]]:
+    """Return the files that pages load: template's name to (site path without slash, file)."""
+    found = {}
+    for name, content_type in _ASSETS:
+        data = (template_folder() / "market" / name).read_bytes()
+        stem, _, ending = name.rpartition(".")
+        path = f"assets/{stem}-{hashlib.sha256(data).hexdigest()[:8]}.{ending}"
+        found[name] = (path, SiteFile.of(data, content_type, immutable=True))
+    return found
+
+
+def _html(template: str, **names: Any) -> SiteFile:
+    return SiteFile.of(_environment().get_template(template).render(names).encode(), HTML)
+
+
+@cache
+def _environment() -> jinja2.Environment:
+    return jinja2.Environment(
+        loader=jinja2.FileSystemLoader(template_folder() / "market", encoding="utf-8"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        finalize=_visible,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        auto_reload=False,
+    )
+
+
+def _visible(value: Any) -> Any:
+    if isinstance(value, Markup) or not isinstance(value, str):
+        # What a macro gives is Markup, made of texts that have been here before.
+        return value
+    return visible_text(value)
