@@ -43,7 +43,7 @@ bench: setup
 
 # New versions of all dependencies, with hashes and without addresses.
 lock: setup
-	$(BIN)/uv pip compile pyproject.toml --extra check --group dev --upgrade --generate-hashes \
+	$(BIN)/uv pip compile pyproject.toml --all-extras --group dev --upgrade --generate-hashes \
 	  --no-emit-index-url --no-header --no-annotate --universal --python-version 3.11 \
 	  --quiet -o requirements/dev.txt
 

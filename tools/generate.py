@@ -12,15 +12,17 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from chartgen.cli.reference import cli_page, exit_codes_page, rules_page
-from chartgen.spec.reference import reference_page
+from chartgen.spec.reference import market_page, reference_page
 from chartgen.spec.scaffold import SCHEMA_FILE
-from chartgen.spec.schema import schema_text
+from chartgen.spec.schema import market_schema_text, schema_text
 
 ROOT = Path(__file__).resolve().parent.parent
 MAKERS: Mapping[str, Callable[[], str]] = {
     SCHEMA_FILE: schema_text,
+    "schema/market.schema.json": market_schema_text,
     "docs/reference/cli.md": cli_page,
     "docs/reference/exit-codes.md": exit_codes_page,
+    "docs/reference/market.md": market_page,
     "docs/reference/rules.md": rules_page,
     "docs/reference/spec.md": reference_page,
 }

@@ -10,13 +10,16 @@ from chartgen import __version__
 LIBRARIES = (
     "click",
     "helm-python-sdk",
+    "httpx2",
     "jinja2",
     "jsonschema",
     "kubernetes-validate",
+    "markdown-it-py",
     "pydantic",
     "pyyaml",
-    "ruamel.yaml",
     "semver",
+    "starlette",
+    "uvicorn",
 )
 
 

@@ -21,12 +21,13 @@ from chartgen.spec.app import AppSpec
 from chartgen.spec.edit import written_scalar
 from chartgen.spec.engine import AppEngine, EngineBase
 from chartgen.spec.load import parse_spec
-from chartgen.spec.schema import schema_text
+from chartgen.spec.schema import market_schema_text, schema_text
 from chartgen.spec.sources import DOWNLOADER_IMAGE, ModelSource
 
 APP_FOLDER = "apps"
 ICON_FOLDER = "apps/icons"
 SCHEMA_FILE = "schema/app.schema.json"
+MARKET_SCHEMA_FILE = "schema/market.schema.json"
 MODELINE = f"# yaml-language-server: $schema=../{SCHEMA_FILE}"
 
 # Releases that public charts run (engines 5). TabbyAPI's makers publish `latest` only
@@ -86,6 +87,7 @@ def market_files() -> dict[str, bytes]:
         MARKET_FILE: _market_text(),
         ".gitignore": "/dist/\n",
         SCHEMA_FILE: schema_text(),
+        MARKET_SCHEMA_FILE: market_schema_text(),
         "README.md": _README,
     }
     return {path: text.encode() for path, text in texts.items()}
@@ -198,8 +200,9 @@ def _resources(wishes: Wishes) -> list[str]:
 
 
 def _market_text() -> str:
+    modeline = f"# yaml-language-server: $schema=../{MARKET_SCHEMA_FILE}\n"
     values = {"title": "Market", "url": "https://market.example.com", "developer": "unknown"}
-    return "".join(_line(MarketSettings, key, value) for key, value in values.items())
+    return modeline + "".join(_line(MarketSettings, key, value) for key, value in values.items())
 
 
 def _line(model: type[BaseModel], key: str, value: str, indent: str = "") -> str:

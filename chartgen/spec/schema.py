@@ -1,4 +1,4 @@
-"""The JSON Schema of a spec, made from the model: what an editor completes and checks by.
+"""The JSON Schemas of spec and market.yaml, made from the models: what editors check by.
 
 The schema refuses nothing that the model takes, but for texts with a form of their own (names,
 titles), which it wants written as texts. It takes some things that the model refuses: what holds
@@ -15,11 +15,11 @@ from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
+from chartgen.market.settings import MarketSettings
 from chartgen.spec.app import AppSpec
 from chartgen.spec.values import Text
 
 DIALECT = GenerateJsonSchema.schema_dialect
-TITLE = "Olares app"
 # What turns a number or a boolean into the text it was written as: it marks where a spec may
 # hold one, written without quotes.
 _TAKES_SCALARS = get_args(Text)[1].func
@@ -44,19 +44,37 @@ class _Generator(GenerateJsonSchema):
 
 def app_schema() -> dict[str, Any]:
     """Return the JSON Schema (draft 2020-12) of a spec."""
-    schema = AppSpec.model_json_schema(by_alias=True, schema_generator=_Generator)
-    for model in _models(AppSpec):
-        part = schema if model is AppSpec else schema["$defs"].get(model.__name__)
+    return _model_schema(AppSpec, "Olares app")
+
+
+def market_schema() -> dict[str, Any]:
+    """Return the JSON Schema (draft 2020-12) of market.yaml."""
+    return _model_schema(MarketSettings, "Olares market")
+
+
+def _model_schema(top: type[BaseModel], title: str) -> dict[str, Any]:
+    schema = top.model_json_schema(by_alias=True, schema_generator=_Generator)
+    for model in _models(top):
+        part = schema if model is top else schema.get("$defs", {}).get(model.__name__)
         if part is not None:
             _add_patterns(model, part)
     tidy = _tidied(schema)
     assert isinstance(tidy, dict)
-    return {**tidy, "$schema": DIALECT, "title": TITLE}
+    return {**tidy, "$schema": DIALECT, "title": title}
 
 
 def schema_text() -> str:
-    """Return the schema as JSON text: sorted, so that equal models give equal bytes."""
-    return json.dumps(app_schema(), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+    """Return a spec's schema as JSON text: sorted, so that equal models give equal bytes."""
+    return _json(app_schema())
+
+
+def market_schema_text() -> str:
+    """Return the schema of market.yaml as JSON text."""
+    return _json(market_schema())
+
+
+def _json(schema: Mapping[str, Any]) -> str:
+    return json.dumps(schema, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
 
 
 def _models(model: type[BaseModel]) -> Iterator[type[BaseModel]]:
