@@ -16,14 +16,11 @@ it would make one chart into several packages.
 
 from __future__ import annotations
 
-import hashlib
 import struct
 import zlib
-from pathlib import Path
 
 from chartgen.chart import Chart
 from chartgen.errors import RefusedError
-from chartgen.files import write_atomically
 from chartgen.package import tar
 from chartgen.package.paths import (
     MAX_FILE_BYTES,
@@ -59,23 +56,6 @@ def pack(chart: Chart) -> bytes:
             f"{MAX_PACKED_BYTES:,} that are read back; let the app download what is large"
         )
     return package
-
-
-def tar_digest(chart: Chart) -> str:
-    """Return the SHA-256 (hexadecimal) of the tar inside the package.
-
-    It stays the same where somebody compresses the package again. Raises RefusedError for
-    unsound or clashing paths, as `pack` does.
-    """
-    return hashlib.sha256(_tar(chart)).hexdigest()
-
-
-def write_package(path: Path, data: bytes) -> None:
-    """Write a package with mode 0644, whole or not at all.
-
-    Raises ChartgenError where the file cannot be written.
-    """
-    write_atomically(path, data, mode=0o644)
 
 
 def _tar(chart: Chart) -> bytes:

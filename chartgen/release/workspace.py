@@ -36,11 +36,6 @@ class Workspace:
         """Return a file below `market/releases`. Raises UnreadableError where it is missing."""
         return read_released(self.folder, path)
 
-    @property
-    def blocked(self) -> bool:
-        """Tell whether a finding forbids to publish."""
-        return has_errors(self.findings)
-
 
 def read_released(folder: Path, path: str) -> bytes:
     """Return a file below a market's releases. Raises UnreadableError where it is missing."""

@@ -7,7 +7,6 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from chartgen.engines import engine_facts
 from chartgen.hardware import Hardware
 from chartgen.market.settings import MarketSettings
 from chartgen.olares.platform import Platform, accelerators
@@ -180,8 +179,3 @@ def _flat_resources(spec: AppSpec, totals: ContainerShare) -> dict[str, str]:
         flat["requiredGpu"] = format_bytes(spec.gpu_memory.request)
         flat["limitedGpu"] = format_bytes(spec.gpu_memory.limit)
     return flat
-
-
-def engine_title(spec: AppSpec) -> str:
-    """Return the engine's name as people write it."""
-    return engine_facts(spec.engine.kind).title
