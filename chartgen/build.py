@@ -6,14 +6,17 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from chartgen import __version__
 from chartgen.files import write_atomically
 from chartgen.findings import Finding, Place, Severity, in_order
 from chartgen.resources import template_folder
+
+if TYPE_CHECKING:
+    from chartgen.spec.load import LoadedSpec
 
 # What was built from what, so that a second build has nothing to do. Safe to delete.
 RECORD = ".built.json"
@@ -104,12 +107,20 @@ def _build(
     results: list[BuildResult] = []
     findings: list[Finding] = []
     unreadable = False
+    # Two specs of one name would write one package in turns; the first one keeps the name.
+    owners = {
+        package["name"]: key.rpartition(" ")[0]
+        for key, entry in entries.items()
+        for package in entry["packages"]
+    }
     for path in paths:
         report = check_paths(folder, [path], platforms)
         unreadable = unreadable or report.unreadable
         findings += report.findings
         on_progress(path.name)
-        if not report.apps or not report.apps[0].sound:
+        taken = [_name_taken(app.loaded, owners) for app in report.apps]
+        findings += [item for item in taken if item is not None]
+        if not report.apps or not report.apps[0].sound or any(taken):
             name = report.apps[0].loaded.spec.name if report.apps else path.stem
             number = report.apps[0].loaded.spec.version if report.apps else ""
             results.append(
@@ -153,20 +164,35 @@ def _build(
     return BuildReport(tuple(results), in_order(findings), unreadable), unreadable
 
 
+def _name_taken(loaded: LoadedSpec, owners: dict[str, str]) -> Finding | None:
+    """Return a finding where another spec of this build has the name; else claim it."""
+    owner = owners.setdefault(loaded.spec.name, loaded.file)
+    if owner == loaded.file:
+        return None
+    from chartgen.lint.rules import finding
+
+    message = f"the name {loaded.spec.name!r} is also that of {owner}"
+    return finding("app-name-taken", loaded.place("name"), message)
+
+
 def _maker() -> str:
     """Return a digest of everything but the specs that a package depends on."""
     digest = hashlib.sha256(__version__.encode())
-    for name in ("helm-python-sdk", "kubernetes-validate"):
-        try:
-            digest.update(f"{name} {version(name)}\n".encode())
-        except PackageNotFoundError:
-            digest.update(f"{name} absent\n".encode())
-    # Sizes and times of the program's own files: enough to notice an edit, and cheap.
-    for top in (Path(__file__).parent, template_folder()):
-        for file in sorted(top.rglob("[!.]*")):
-            if file.suffix != ".pyc" and file.is_file():
-                facts = file.stat()
-                digest.update(f"{file.name} {facts.st_size} {facts.st_mtime_ns}\n".encode())
+    files = [
+        file
+        for top in (Path(__file__).parent, template_folder())
+        for file in sorted(top.rglob("[!.]*"))
+        if file.suffix != ".pyc" and file.is_file()
+    ]
+    for name in ("helm_python", "kubernetes_validate"):
+        # Their versions would say the same, but take a sixth of an unchanged build to find.
+        package = find_spec(name)
+        if package is not None and package.origin is not None:
+            files.append(Path(package.origin))
+    # Sizes and times: enough to notice an edit or an update, and cheap.
+    for file in files:
+        facts = file.stat()
+        digest.update(f"{file} {facts.st_size} {facts.st_mtime_ns}\n".encode())
     return digest.hexdigest()
 
 

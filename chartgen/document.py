@@ -11,7 +11,7 @@ whatever is spelt otherwise (`1e3`, `0x10`, `1.50`, `on`, `yes`, `12:30`) stays 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -109,9 +109,8 @@ class _FaultError(Exception):
 class _Builder:
     """Turns parser events into values, one document at a time."""
 
-    def __init__(self, file: str, tags: Mapping[str, Callable[[Value], Value]]) -> None:
+    def __init__(self, file: str) -> None:
         self.file = file
-        self.tags = tags
         self.places: dict[Path, tuple[int, int]] = {}
         self.key_places: dict[Path, tuple[int, int]] = {}
         self.findings: list[Finding] = []
@@ -130,21 +129,16 @@ class _Builder:
         assert isinstance(event, yaml.ScalarEvent | yaml.CollectionStartEvent)
         if event.anchor is not None:
             raise self._fault("yaml-alias", event, path, f"anchor &{event.anchor} is not read")
-        construct = None
         if event.tag is not None and event.tag not in _PLAIN_TAGS:
-            construct = self.tags.get(event.tag)
-            if construct is None:
-                raise self._fault("yaml-tag", event, path, f"tag {event.tag} is not read")
+            raise self._fault("yaml-tag", event, path, f"tag {event.tag} is not read")
         if len(path) > MAX_DEPTH:
             message = f"the file nests deeper than {MAX_DEPTH} levels"
             raise self._fault("yaml-depth", event, path, message)
         if isinstance(event, yaml.ScalarEvent):
-            value = self._scalar(event, path)
-        elif isinstance(event, yaml.SequenceStartEvent):
-            value = self._sequence(events, path)
-        else:
-            value = self._mapping(events, path)
-        return construct(value) if construct else value
+            return self._scalar(event, path)
+        if isinstance(event, yaml.SequenceStartEvent):
+            return self._sequence(events, path)
+        return self._mapping(events, path)
 
     def _scalar(self, event: yaml.ScalarEvent, path: Path) -> Value:
         if not event.value.isascii() and _SURROGATE.search(event.value):
@@ -187,21 +181,14 @@ def _line_column_of(event: yaml.Event) -> tuple[int, int]:
     return mark.line + 1, mark.column + 1
 
 
-def read_document(
-    data: bytes,
-    file: str,
-    *,
-    tags: Mapping[str, Callable[[Value], Value]] | None = None,
-    max_bytes: int = MAX_BYTES,
-) -> tuple[Document | None, tuple[Finding, ...]]:
+def read_document(data: bytes, file: str) -> tuple[Document | None, tuple[Finding, ...]]:
     """Parse one YAML document.
 
-    `tags` maps each local tag that may occur to a function from the tagged value to the wanted
-    one. Returns the document, or None where nothing could be built, and the findings.
+    Returns the document, or None where nothing could be built, and the findings.
     """
     start = Place(file, 1, 1)
-    if len(data) > max_bytes:
-        message = f"the file has {len(data):,} bytes; at most {max_bytes:,} are read"
+    if len(data) > MAX_BYTES:
+        message = f"the file has {len(data):,} bytes; at most {MAX_BYTES:,} are read"
         return None, (finding("yaml-size", start, message),)
     try:
         text = data.decode("utf-8-sig")
@@ -209,7 +196,7 @@ def read_document(
         line, column = _line_column(data[: error.start])
         message = f"byte 0x{data[error.start]:02x} is not UTF-8"
         return None, (finding("yaml-encoding", Place(file, line, column), message),)
-    builder = _Builder(file, tags or {})
+    builder = _Builder(file)
     try:
         events = _events(text)
         value = builder.document(events) if next(events, None) is not None else None

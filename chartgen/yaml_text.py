@@ -26,7 +26,7 @@ _NEEDS_ESCAPE = re.compile(r"[\"\\]|\{\{")
 _ESCAPED = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t", "\r": "\\r", "\0": "\\0"}
 _INDENT = "  "
 # What a literal block would lose: a tab before a line, white space after one.
-_EDGE = re.compile(r"^\t|[ \t]$", re.MULTILINE)
+_LOST = ("\n\t", " \n", "\t\n")
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +169,6 @@ def _fits_block(text: str) -> bool:
     body = text.removesuffix("\n")
     if "\n" not in body or body.endswith("\n") or "{{" in text:
         return False
-    if body[0] in " \t\n":
+    if body[0] in " \t\n" or any(edge in f"{body}\n" for edge in _LOST):
         return False
-    return body.replace("\n", "").replace("\t", "").isprintable() and not _EDGE.search(body)
+    return body.replace("\n", "").replace("\t", "").isprintable()

@@ -9,8 +9,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 
+# A busy machine is no bug: how long an example takes is for the benchmark to say.
+hypothesis.settings.register_profile("calm", deadline=None)
+hypothesis.settings.load_profile("calm")
 ROOT = Path(__file__).resolve().parent.parent
 HOME = Path.home().resolve()
 # Pytest's and hypothesis' own records lie in the checkout, which may itself lie at home.

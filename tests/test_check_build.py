@@ -130,6 +130,18 @@ def test_warnings_are_told_again_by_a_build_that_has_nothing_to_do(market: Path)
     assert again.findings == first.findings
 
 
+def test_the_first_of_two_specs_keeps_the_name(market: Path) -> None:
+    text = (market / "apps" / "smallapp.yaml").read_text()
+    (market / "apps" / "twin.yaml").write_text(text)
+    for _ in range(2):
+        report = build(market)
+        assert [(f.rule, f.place.file) for f in report.findings] == [
+            ("app-name-taken", "apps/twin.yaml")
+        ]
+        failed = [result.spec_file for result in report.results if result.state == "failed"]
+        assert failed == ["apps/twin.yaml"]
+
+
 def test_a_dry_run_writes_nothing(market: Path) -> None:
     report = build(market, dry_run=True)
     assert {result.state for result in report.results} == {"built"}

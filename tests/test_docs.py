@@ -5,6 +5,7 @@
 A comment before a block of code tells what a reader does there:
 
     <!-- replay -->                 the commands of the block are run, and its output compared
+    <!-- serve -->                  its one command is a server, which runs until the page ends
     <!-- write apps/small.yaml -->  the block becomes this file
     <!-- replay
     apps/small.yaml: "old" -> "new"
@@ -16,6 +17,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -48,6 +50,8 @@ PAGES = [
 ]
 WRITTEN = [page for page in PAGES if page.parent.name != "reference"]
 REPLAYED = [ROOT / "README.md", ROOT / "docs" / "tutorial.md"]
+# Where `chartgen serve` listens unless it is told otherwise.
+ADDRESS = "http://127.0.0.1:8080"
 
 NOTE = r"(?:<!-- (?P<note>(?:(?!-->).)*)-->\n)?"
 FENCE = re.compile(NOTE + r"```(?P<language>\w*)\n(?P<body>.*?)```", re.DOTALL)
@@ -199,14 +203,15 @@ def command_lines() -> list[Any]:
         typed = [line.removeprefix("$ ") for line in typed if line.startswith(("$ ", ".venv/"))]
         for line in (*typed, *CODE.findall(prose(page))):
             for match in CHARTGEN.finditer(line):
-                found.setdefault(match[1].strip().replace('"', ""))
+                found.setdefault(match[1].strip())
     return [line for line in found if line]
 
 
 @pytest.mark.parametrize("line", command_lines(), ids=str)
 def test_command_lines_in_the_pages_are_understood(line: str) -> None:
     try:
-        context = root.make_context("chartgen", line.split(), obj={})
+        words = shlex.split(line)
+        context = root.make_context("chartgen", words, obj={})
         name, command, rest = root.resolve_command(
             context, [*context._protected_args, *context.args]
         )
@@ -229,8 +234,8 @@ def test_make_targets_in_the_pages_exist(page: Path) -> None:
 
 
 def test_paths_in_the_pages_exist() -> None:
-    """Files of chartgen that a page names are there."""
-    inside = re.compile(r"(chartgen|tests|tools|market)/[\w./-]*")
+    """Files of chartgen that a page names are there; those of a market's releases are not."""
+    inside = re.compile(r"(chartgen|tests|tools|market)/(?!releases)[\w./-]*")
     named = {word for page in WRITTEN for word in CODE.findall(prose(page))}
     missing = [word for word in named if inside.fullmatch(word) and not (ROOT / word).exists()]
     assert missing == []
@@ -260,6 +265,9 @@ class Reader:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.servers: list[subprocess.Popen[str]] = []
+        # The port that a page names may be taken here; the servers of a test take free ones.
+        self.address = ADDRESS
         program = folder / ".venv" / "bin" / "chartgen"
         program.parent.mkdir(parents=True)
         program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m chartgen "$@"\n')
@@ -269,13 +277,18 @@ class Reader:
 
     def follow(self, page: str) -> str:
         """Return the page with the outputs that its commands really have."""
-        return FENCE.sub(self._block, page)
+        try:
+            return FENCE.sub(self._block, page)
+        finally:
+            for server in self.servers:
+                server.terminate()
+                server.communicate(timeout=30)
 
     def _block(self, match: re.Match[str]) -> str:
         word, *rest = (match["note"] or "").split(maxsplit=1)[:2] or [""]
         if word == "write":
             (self.folder / rest[0].strip()).write_text(match["body"], encoding="utf-8")
-        if word != "replay":
+        if word not in ("replay", "serve"):
             return match[0]
         for name, old, new in EDIT.findall(match["note"]):
             file = self.folder / name
@@ -285,7 +298,8 @@ class Reader:
         if match["language"] != "console":
             return match[0]
         commands = [line for line in match["body"].splitlines() if line.startswith("$ ")]
-        told = "".join(f"{command}\n{self._run(command[2:])}" for command in commands)
+        run = self._serve if word == "serve" else self._run
+        told = "".join(f"{command}\n{run(command[2:])}" for command in commands)
         head, _, _ = match[0].partition("```console\n")
         return f"{head}```console\n{told}```"
 
@@ -294,7 +308,7 @@ class Reader:
             self.folder /= command[3:]
             return ""
         done = subprocess.run(
-            command,
+            command.replace(ADDRESS, self.address),
             shell=True,
             cwd=self.folder,
             env=self.environment,
@@ -302,7 +316,28 @@ class Reader:
             stderr=subprocess.STDOUT,
             text=True,
         )
-        return done.stdout
+        return done.stdout.replace(self.address, ADDRESS)
+
+    def _serve(self, command: str) -> str:
+        """Start a server; return what it says until one can stop it."""
+        server = subprocess.Popen(
+            [*command.split(), "--port", "0"],
+            cwd=self.folder,
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        self.servers.append(server)
+        assert server.stdout is not None
+        said = ""
+        for line in server.stdout:
+            said += line
+            if line.startswith("http://"):
+                self.address = line.strip()
+            if line.startswith("Stop"):
+                break
+        return said.replace(self.address, ADDRESS)
 
 
 def replayed(page: Path, folder: Path) -> str:
@@ -314,7 +349,8 @@ def replayed(page: Path, folder: Path) -> str:
 
 
 def without_sizes(text: str) -> str:
-    """Take out sizes of packages: they change with every word in a script."""
+    """Take out sizes and digests of packages: they change with every word in a script."""
+    text = re.sub(r"\b[0-9a-f]{12}\b", "D", text)
     return re.sub(r" +", " ", re.sub(r"\b\d{1,3}(,\d{3})+\b", "N", text))
 
 

@@ -112,10 +112,3 @@ def test_an_alias_bomb_costs_nothing() -> None:
 
 def test_an_empty_file_holds_nothing() -> None:
     assert read_document(b"# only a comment\n", "x") == (Document("x", None), ())
-
-
-def test_local_tags_build_values_where_they_are_allowed() -> None:
-    document, findings = read_document(b"a: !up x\n", "x", tags={"!up": str.upper})
-    assert document is not None
-    assert document.value == {"a": "X"}
-    assert not findings

@@ -12,7 +12,6 @@ LIBRARIES = (
     "helm-python-sdk",
     "httpx2",
     "jinja2",
-    "jsonschema",
     "kubernetes-validate",
     "markdown-it-py",
     "pydantic",

@@ -199,8 +199,11 @@ class _Renderer:
                 place = Place(chart_file(part.chart, broken.template))
                 message = f"{broken.template} renders to no object: {broken.reason}"
                 self.findings.append(finding(_FAILED[kind], place, message))
-            folder = f"{part.release}/" if part.release else ""
-            objects += [replace(item, template=folder + item.template) for item in rendered.objects]
+            found = rendered.objects
+            if part.release:
+                inside = f"{part.release}/"
+                found = tuple(replace(item, template=inside + item.template) for item in found)
+            objects += found
         return tuple(objects)
 
     def _needs_only_variables(self, part: _Part, scenario: Scenario) -> bool:

@@ -15,11 +15,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import yaml
-
 from chartgen.chart import Chart
+from chartgen.plain_yaml import UncertainError, read_plain
 from chartgen.render.names import FILES, LINK_SCRIPT, START_SCRIPT
-from chartgen.resources import yaml_loader
 
 _GUARD = re.compile(r"^[ \t]*\{\{-.*\}\}[ \t]*$", re.MULTILINE)
 _BARE = re.compile(r"(?<=[:-] )(\{\{.*\}\})$", re.MULTILINE)
@@ -74,13 +72,10 @@ def _template(chart: Chart, name: str) -> Any:
     if text is None:
         return None
     text = _BARE.sub(lambda match: json.dumps(match[1]), _GUARD.sub("", text))
-    loader = yaml_loader(text.replace("{{", "\\0{{"))
     try:
-        return loader.get_single_data()
-    except yaml.YAMLError:
+        return read_plain(text.replace("{{", "\\0{{"))
+    except UncertainError:
         return None
-    finally:
-        loader.dispose()
 
 
 def _unwrapped(words: list[str]) -> list[str]:

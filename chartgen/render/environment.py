@@ -1,8 +1,8 @@
 """The Jinja2 environment of the chart templates.
 
 The templates write plain YAML. Every text that they print is quoted by `_finalize`, so that no
-template can forget it; mappings, lists and what is Go template (`helm(...)`) are set aside, and a
-tag with their number stands in the text. The text is then read back into plain objects, patched,
+template can forget it; all other values (lists, numbers, what is Go template) are set aside, and
+a tag with their number stands in the text. The text is then read back into plain objects, patched,
 and written by `chartgen.yaml_text`, the only place where Go template text comes into a file.
 """
 
@@ -17,7 +17,7 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
-from chartgen.document import read_document
+from chartgen.plain_yaml import UncertainError, read_plain
 from chartgen.render.model import EnvVar
 from chartgen.resources import template_folder
 from chartgen.yaml_text import Helm, When
@@ -27,27 +27,29 @@ from chartgen.yaml_text import Helm, When
 def _finalize(context: jinja2.runtime.Context, value: Any) -> Any:
     if isinstance(value, Markup):
         return value
-    if isinstance(value, (Helm, When, Mapping, list, tuple)):
+    if isinstance(value, str):
+        # YAML allows fewer raw characters than JSON, so all but ASCII is escaped.
+        text = _paired(json.dumps(value, ensure_ascii=True))
+    else:
         # Writing what is nested and reading it back would take a third of a chart's render.
         aside: list[Any] = context[_ASIDE]
         text = f"{_ASIDE_TAG} {len(aside)}"
         aside.append(_plain(value))
-    else:
-        # YAML allows fewer raw characters than JSON, so all but ASCII is escaped.
-        text = _paired(json.dumps(value, ensure_ascii=True))
     # Quoted here, so nothing is left that a template could misread.
     return Markup(text)  # noqa: S704
 
 
 def _plain(value: Any) -> Any:
-    """Copy a nested value to dicts and lists that nothing else refers to."""
+    """Copy a value to dicts and lists that nothing else refers to."""
+    if value is None or isinstance(value, (str, int, float, Helm)):
+        return value
     if isinstance(value, When):
         return When(value.condition, _plain(value.value))
     if isinstance(value, Mapping):
         return {str(key): _plain(inner) for key, inner in value.items()}
     if isinstance(value, (list, tuple)):
         return [_plain(item) for item in value]
-    return value
+    raise TypeError(f"{type(value).__name__} is nothing that a chart can hold")
 
 
 def _paired(text: str) -> str:
@@ -62,8 +64,6 @@ def _join_pair(match: Any) -> str:
     return f"\\U{0x10000 + ((high - 0xD800) << 10) + (low - 0xDC00):08x}"
 
 
-# All files of an app together stay below Kubernetes' 1 MiB; escapes make at most six of one byte.
-MAX_OBJECT_BYTES = 8_000_000
 _PAIR = re.compile(r"(?P<slash>\\\\)|\\u(?P<high>d[89ab][0-9a-f]{2})\\u(?P<low>d[c-f][0-9a-f]{2})")
 _ASIDE = "values_set_aside"
 _ASIDE_TAG = "!aside"
@@ -115,12 +115,7 @@ def render_object(template: str, **names: Any) -> Any:
     """Render a template to the object it describes, with `Helm` and `When` at their places."""
     aside: list[Any] = []
     text = environment().get_template(template).render({**names, _ASIDE: aside})
-    document, findings = read_document(
-        text.encode(),
-        template,
-        tags={_ASIDE_TAG: lambda number: aside[int(number)]},
-        max_bytes=MAX_OBJECT_BYTES,
-    )
-    if document is None or findings:
-        raise ValueError(f"template {template} gives no YAML: {findings[0]}")
-    return document.value
+    try:
+        return read_plain(text, {_ASIDE_TAG: lambda number: aside[int(number)]})
+    except UncertainError as error:
+        raise ValueError(f"template {template} gives no plain YAML: {error}") from error

@@ -49,9 +49,7 @@ IMAGE = (
 class Part(BaseModel):
     """Base of every part of a spec: frozen, and no key beyond the declared ones."""
 
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", populate_by_name=True, use_attribute_docstrings=True
-    )
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
 
 def fault(rule: str, message: str, remedy: str = "") -> PydanticCustomError:

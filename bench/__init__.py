@@ -1,0 +1,1 @@
+"""What chartgen costs, against Helm, against itself and against its targets. Run `make bench`."""

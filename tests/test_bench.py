@@ -1,0 +1,133 @@
+"""The benchmark's arithmetic, its markets and its tables; nothing is measured here."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import pytest
+
+from bench.builds import Builds
+from bench.market import numbered_spec, write_market
+from bench.measure import NOTHING, Cost, median_cost
+from bench.report import as_json, as_text, table
+from bench.startup import Startup
+from bench.targets import cheaper_than_helm, growth, ratio, targets
+from chartgen.market.layout import find_specs
+from chartgen.spec.load import load_spec
+
+ROOT = Path(__file__).resolve().parent.parent
+SPEC = """\
+# a note on name: and version:
+name: llamacppqwen36a3bonelongname
+version: 1.0.2
+title: "A title: with a colon"
+changes:
+  1.0.2: Fast
+  1.0.1: First, before 1.0.2
+i18n:
+  de-DE:
+    changes:
+      1.0.2: Schnell
+"""
+
+
+def cost(cpu: float, peak: float = 50) -> Cost:
+    return Cost(cpu, 2 * cpu, peak)
+
+
+def builds(apps: int, *, first: float, again: float = 1, helm: float | None = None) -> Builds:
+    with_helm = None if helm is None else cost(helm)
+    return Builds(apps, cost(first, peak=120), cost(again), with_helm)
+
+
+STARTUP = Startup(help=cost(0.06), click=cost(0.04))
+
+
+def test_numbered_spec_differs_in_name_version_and_title_only() -> None:
+    name, text = numbered_spec(SPEC, 7)
+    assert name == "llamacppqwen36a3bonelongna0007"
+    assert len(name) == 30
+    expected = SPEC.replace("llamacppqwen36a3bonelongname", name)
+    expected = expected.replace('title: "A title: with a colon"', "title: Number 7")
+    for line in ("version: 1.0.2", "  1.0.2: Fast", "      1.0.2: Schnell"):
+        expected = expected.replace(line, line.replace("1.0.2", "9.7.0"))
+    assert text == expected
+
+
+@pytest.mark.parametrize("missing", ["name", "version", "title"])
+def test_spec_without_a_line_is_refused(missing: str) -> None:
+    text = "\n".join(line for line in SPEC.split("\n") if not line.startswith(f"{missing}:"))
+    with pytest.raises(ValueError, match="in a line each"):
+        numbered_spec(text, 1)
+
+
+def test_market_holds_that_many_sound_specs(tmp_path: Path) -> None:
+    count = len(find_specs(ROOT)) + 2
+    write_market(ROOT, tmp_path, count)
+    loaded = [load_spec(tmp_path / path) for path in find_specs(tmp_path)]
+    specs = [item.spec for item, findings in loaded if item is not None and not findings]
+    assert len({spec.name for spec in specs}) == count
+    assert len({spec.version for spec in specs}) == count
+    assert all(spec.version in spec.changes for spec in specs)
+
+
+def test_costs_add_up_but_for_the_peak() -> None:
+    assert Cost(1, 2, 30) + Cost(10, 20, 5) + NOTHING == Cost(11, 22, 30)
+
+
+def test_medians_are_taken_of_each_figure() -> None:
+    assert median_cost([Cost(1, 9, 5), Cost(3, 7, 6), Cost(2, 8, 70)]) == Cost(2, 8, 6)
+
+
+def test_ratios() -> None:
+    assert ratio(6, 4) == 1.5
+    assert ratio(6, 0) == math.inf
+    assert cheaper_than_helm(builds(1, first=2)) is None
+    assert cheaper_than_helm(builds(1, first=2, helm=8)) == 4
+    assert growth(builds(100, first=5), builds(1000, first=40)) == pytest.approx(0.8)
+
+
+@pytest.mark.parametrize(
+    ("helm", "again", "most", "met"),
+    [(50, 1, 100, True), (49.9, 1.01, 120.1, False)],
+)
+def test_limits_themselves_meet_the_targets(
+    helm: float, again: float, most: float, met: bool
+) -> None:
+    found = targets(
+        [builds(100, first=10, again=again, helm=helm), builds(1000, first=most)], STARTUP
+    )
+    assert [item.met for item in found] == [met, met, met, True, True]
+
+
+@pytest.mark.parametrize(
+    ("sizes", "count"), [((1, 10), 1), ((100,), 2), ((1000,), 2), ((100, 1000), 4)]
+)
+def test_only_what_was_measured_has_a_target(sizes: tuple[int, ...], count: int) -> None:
+    assert len(targets([builds(size, first=1) for size in sizes], STARTUP)) == count
+
+
+def test_table_aligns_its_columns() -> None:
+    assert (
+        table([("app", "ms"), ("a", "10.5"), ("longer", "")])
+        == "app       ms\na       10.5\nlonger"
+    )
+
+
+def test_reports_hold_every_figure() -> None:
+    measured = [builds(10, first=0.5, again=0.25, helm=2)]
+    found = targets(measured, STARTUP)
+    text = as_text({"cores": 2}, measured, STARTUP, found)
+    row = "10 50.0 100.0 25.0 50.0 200.0 400.0 4.0 4.0 2.0 120"
+    assert row in [" ".join(line.split()) for line in text.split("\n")]
+    assert "--help, in imports of click  1.50  <= 2.5  met" in text
+    document = json.loads(as_json({"cores": 2}, measured, STARTUP, found))
+    assert document["builds"][0]["helm"] == {
+        "cpu_seconds": 2,
+        "wall_seconds": 4,
+        "peak_mib": 50,
+    }
+    assert document["startup"]["help"]["cpu_seconds"] == 0.06
+    assert [(item["value"], item["met"]) for item in document["targets"]] == [(1.5, True)]
