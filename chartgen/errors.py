@@ -7,6 +7,8 @@ read or parsed, 4 remote or verification failure, 5 a needed tool is missing, 70
 
 from __future__ import annotations
 
+from typing import Any
+
 
 class ChartgenError(Exception):
     """Base of all expected failures. The message says what, where, and what to do."""
@@ -18,6 +20,14 @@ class RefusedError(ChartgenError):
     """The input has findings, or a rule that never bends forbids the step."""
 
     exit_code = 1
+
+
+class FindingsError(RefusedError):
+    """The input has findings, which stand in `findings`."""
+
+    def __init__(self, message: str, findings: tuple[Any, ...]) -> None:
+        super().__init__(message)
+        self.findings = findings
 
 
 class UnreadableError(ChartgenError):

@@ -142,8 +142,18 @@ def test_a_leftover_of_a_crash_is_taken_up(tmp_path: Path) -> None:
     target = tmp_path / RELEASES / "packages" / "one-1.0.0.tgz"
     target.parent.mkdir(parents=True)
     target.write_bytes(b"left by a publish that was killed")
+    (tmp_path / LEDGER).write_bytes(b"")
     ledger = publish(tmp_path, ("one", "1.0.0"))
     assert verify_packages(tmp_path, ledger) == ()
+    (kept,) = target.parent.glob("*.unreleased-*")
+    assert kept.read_bytes() == b"left by a publish that was killed"
+
+
+def test_a_lost_ledger_is_not_begun_anew(tmp_path: Path) -> None:
+    publish(tmp_path, ("one", "1.0.0"))
+    (tmp_path / LEDGER).unlink()
+    with pytest.raises(LedgerError, match="is missing"):
+        publish(tmp_path, ("one", "1.0.0"))
 
 
 def test_damaged_and_missing_files_are_named(tmp_path: Path) -> None:

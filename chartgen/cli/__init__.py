@@ -18,7 +18,7 @@ import click
 from chartgen.cli.console import Console, Settings
 from chartgen.cli.exit_codes import BUG, DONE, INTERRUPTED
 from chartgen.cli.group import root
-from chartgen.errors import ChartgenError
+from chartgen.errors import ChartgenError, FindingsError
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -69,6 +69,8 @@ class _Outcome(contextlib.AbstractContextManager["_Outcome"]):
         elif isinstance(error, ChartgenError):
             if console.settings.debug:
                 console.traceback(error)
+            if isinstance(error, FindingsError):
+                _show_findings(console, error)
             console.problem(str(error))
             self.code = error.exit_code
         else:
@@ -77,3 +79,9 @@ class _Outcome(contextlib.AbstractContextManager["_Outcome"]):
             report_bug(console, error, self.words)
             self.code = BUG
         return True
+
+
+def _show_findings(console: Console, error: FindingsError) -> None:
+    from chartgen.cli.findings import report_text
+
+    console.report(report_text(console, "text", error.findings, on_stdout=False))

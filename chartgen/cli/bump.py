@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import click
@@ -10,6 +11,8 @@ import click
 from chartgen.cli.console import Console
 from chartgen.cli.exit_codes import DONE, REFUSED
 from chartgen.cli.options import command
+
+BUMP_NAMES = ("patch", "minor", "major")
 
 
 @command("bump")
@@ -30,8 +33,8 @@ def bump(console: Console, words: tuple[str, ...], notes: tuple[str, ...], dry_r
     from chartgen.release.workspace import read_workspace
 
     *specs, how = words
-    if Path(how).suffix in {".yaml", ".yml"}:
-        raise click.UsageError("The last word says how: patch, minor, major or X.Y.Z.")
+    if how not in BUMP_NAMES and not re.fullmatch(r"[0-9]+(\.[0-9]+){2}", how):
+        raise click.UsageError(f"The last word is patch, minor, major or X.Y.Z, not {how!r}.")
     folder = console.settings.folder
     workspace = read_workspace(folder, [Path(spec) for spec in specs] or None)
     if has_errors(workspace.findings):

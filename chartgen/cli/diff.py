@@ -37,19 +37,20 @@ def diff(console: Console, specs: tuple[Path, ...], files: bool) -> int:
     """
     from chartgen.cli.findings import report_text
     from chartgen.findings import Severity
-    from chartgen.release.plan import app_state
+    from chartgen.release.plan import app_state, state_findings
     from chartgen.release.workspace import read_workspace
 
     workspace = read_workspace(console.settings.folder, specs or None)
     states = [app_state(app, workspace.ledger, workspace.read_file) for app in workspace.apps]
+    lost = state_findings(states, workspace.ledger, whole=workspace.whole)
     if console.settings.json:
         console.data(json.dumps({"apps": [_document(state) for state in states]}, indent=2) + "\n")
     else:
         shown = [state for state in states if state.state != "unchanged"]
         console.data("\n".join(_text(state, files=files) for state in shown))
-        if not shown:
+        if not shown and not lost:
             console.note("nothing changed since the last releases")
-    errors = [item for item in workspace.findings if item.severity is Severity.ERROR]
+    errors = [i for i in (*workspace.findings, *lost) if i.severity is Severity.ERROR]
     if errors:
         console.report(report_text(console, "text", errors, on_stdout=False))
     return REFUSED if errors else DONE
@@ -62,8 +63,8 @@ def _text(state: AppState, *, files: bool) -> str:
     lines = [f"{state.name} {version}: {_WORDS[state.state]}"]
     difference = state.difference
     if difference is not None:
-        if difference.shared:
-            lines.append("  the spec is as it was; a template, a default or a preset changed")
+        if difference.shared and state.state == "changed":
+            lines.append("  the spec is as it was; market.yaml, a template or a default of chartgen changed")
         lines += [f"  {change}" for change in difference.settings]
         lines += [f"  asks: {change}" for change in difference.demands]
         lines += [f"  {name}" for name in difference.files]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -11,6 +12,8 @@ import click
 from chartgen.cli.console import Console
 from chartgen.cli.exit_codes import DONE, REFUSED, REMOTE
 from chartgen.cli.options import command
+from chartgen.errors import RefusedError
+from chartgen.market.layout import MARKET_FILE
 
 if TYPE_CHECKING:
     from chartgen.findings import Finding
@@ -40,49 +43,73 @@ def publish(console: Console, bump: str | None, dry_run: bool, force: bool, no_v
     """
     from chartgen.cli.clock import release_date
     from chartgen.findings import has_errors
-    from chartgen.market.preview import published_site
+    from chartgen.market.preview import preview_site, published_site
     from chartgen.release.plan import plan_publish
     from chartgen.release.workspace import read_workspace, release_findings, write_publish
 
     folder = console.settings.folder
+    if not (folder / MARKET_FILE).is_file():
+        raise RefusedError(f"{MARKET_FILE} is missing: this is no market. Run `chartgen init`.")
 
     def show(name: str) -> None:
         console.progress(f"checking {name}")
 
     workspace = read_workspace(folder, on_progress=show)
     console.end_progress()
+    market = workspace.market
     plan = plan_publish(
         workspace.apps,
         workspace.ledger,
-        workspace.market,
+        market,
         workspace.read_file,
         bump=bump,  # type: ignore[arg-type]  # click's choice is one of the three
         date=release_date(workspace.ledger),
+        whole=workspace.whole,
     )
-    findings = (*workspace.findings, *plan.findings, *release_findings(workspace))
+    own = market_findings(market)
+    findings = (*own, *workspace.findings, *plan.findings, *release_findings(workspace))
     _show_findings(console, findings)
     if has_errors(findings):
-        return REFUSED
-    _show_plan(console, plan, dry_run)
-    ledger = workspace.ledger
+        return _end(console, REFUSED, plan, {"refused": len(findings)})
+    target = _Target(console, market, force)
     if dry_run:
-        return _dry_run(console, plan, workspace.market)
-    if plan.releases:
-        ledger = write_publish(workspace, plan)
+        _show_plan(console, plan, dry_run)
+        site, _ = preview_site(workspace, release_date(workspace.ledger), bump=bump)  # type: ignore[arg-type]  # click's choice
+        return _end(console, DONE, plan, {"would": target.outline(site)})
+    target.check()
+    _show_plan(console, plan, dry_run)
+    ledger = write_publish(workspace, plan) if plan.releases else workspace.ledger
     if not ledger.releases:
         console.note("there is nothing to publish yet")
-        return DONE
-    site = published_site(folder, workspace.market, ledger)
-    report = _deliver(console, site, workspace.market, ledger, force)
-    if not no_verify and report["changed"]:
-        faults = _verified(console, site, workspace.market, ledger)
+        return _end(console, DONE, plan, {"changed": False})
+    site = published_site(folder, market, ledger)
+    report = target.deliver(site, ledger)
+    if not no_verify and not target.was_verified(site):
+        faults = target.verify(site, ledger, report)
         report["faults"] = len(faults)
         _show_findings(console, faults)
         if has_errors(faults):
-            return REMOTE
+            return _end(console, REMOTE, plan, report)
+        target.keep_verified(site)
+    return _end(console, DONE, plan, report)
+
+
+def market_findings(market: MarketSettings) -> tuple[Finding, ...]:
+    """Return what is to be said of market.yaml before it is published."""
+    from chartgen.findings import Place
+    from chartgen.lint.rules import finding
+    from chartgen.market.settings import PLACEHOLDER
+
+    if market.url != PLACEHOLDER:
+        return ()
+    message = f"the address is still {PLACEHOLDER}; icons would be looked for there"
+    return (finding("market-url-placeholder", Place(MARKET_FILE), message),)
+
+
+def _end(console: Console, code: int, plan: PublishPlan, more: dict[str, Any]) -> int:
     if console.settings.json:
-        console.data(json.dumps(_document(plan) | report, indent=2) + "\n")
-    return DONE
+        console.data(json.dumps(_document(plan) | more, indent=2) + "\n")
+    return code
 
 
 def _show_findings(console: Console, findings: tuple[Finding, ...]) -> None:
@@ -104,16 +131,6 @@ def _show_plan(console: Console, plan: PublishPlan, dry_run: bool) -> None:
         console.note("no app changed since its last release")
 
 
-def _dry_run(console: Console, plan: PublishPlan, market: MarketSettings) -> int:
-    target = market.publish
-    goal = f"Worker {target.cloudflare.worker}" if target.cloudflare else f"folder {target.folder}"
-    size = sum(len(data) for data in plan.files.values())
-    console.note(f"would write {len(plan.files)} files, {size:,} bytes, and deploy to {goal}")
-    if console.settings.json:
-        console.data(json.dumps(_document(plan), indent=2) + "\n")
-    return DONE
-
-
 def _document(plan: PublishPlan) -> dict[str, Any]:
     return {
         "releases": [
@@ -123,22 +140,92 @@ def _document(plan: PublishPlan) -> dict[str, Any]:
     }
 
 
-def _deliver(
-    console: Console, site: Site, market: MarketSettings, ledger: Ledger, force: bool
-) -> dict[str, Any]:
-    """Put the site where market.yaml says; return what happened."""
-    if market.publish.cloudflare is None:
-        from chartgen.market.deploy.folder import write_site
+class _Target:
+    """Where market.yaml says the market goes."""
 
-        target = console.settings.folder / market.publish.folder
-        changed = write_site(site, target).changed
-        console.note(
-            f"market written to {market.publish.folder}"
-            if changed
-            else "the market is up to date; nothing was written"
-        )
-        return {"folder": market.publish.folder, "changed": changed}
-    return _to_cloudflare(console, site, market, ledger, force)
+    def __init__(self, console: Console, market: MarketSettings, force: bool) -> None:
+        self._console = console
+        self._market = market
+        self._force = force
+        self._folder = console.settings.folder / market.publish.folder
+        self._verified = console.settings.folder / "dist" / ".verified"
+
+    def check(self) -> None:
+        """Raise what would stop the delivery, before anything is released for it."""
+        if self._market.publish.cloudflare is None:
+            from chartgen.market.deploy.folder import check_folder
+
+            check_folder(self._folder)
+        else:
+            from chartgen.market.deploy.account import account_from
+
+            account_from(os.environ)
+
+    def outline(self, site: Site) -> dict[str, Any]:
+        """Say what would be written or sent, and return it as data."""
+        wanted = self._market.publish.cloudflare
+        size = sum(file.size for file in site.files.values())
+        if wanted is None:
+            goal = self._market.publish.folder
+            self._console.note(f"would write {len(site.files)} files, {size:,} bytes, to {goal}")
+            return {"folder": goal, "files": len(site.files), "bytes": size}
+        from chartgen.market.deploy.outline import outline
+        from chartgen.market.deploy.plan import build_plan, market_script
+        from chartgen.market.deploy.publication import Target
+
+        shown = outline(build_plan(site, market_script(site)), Target(wanted.worker, wanted.domain))
+        for call in shown.calls:
+            self._console.note(f"would send {call.method} {call.path}: {call.about}")
+        return asdict(shown)
+
+    def deliver(self, site: Site, ledger: Ledger) -> dict[str, Any]:
+        """Put the site where it goes; return what happened."""
+        if self._market.publish.cloudflare is None:
+            from chartgen.market.deploy.folder import write_site
+
+            changed = write_site(site, self._folder).changed
+            goal = self._market.publish.folder
+            self._console.note(
+                f"market written to {goal}"
+                if changed
+                else "the market is up to date; nothing was written"
+            )
+            return {"folder": goal, "changed": changed}
+        return _to_cloudflare(self._console, site, self._market, ledger, self._force)
+
+    def verify(self, site: Site, ledger: Ledger, report: dict[str, Any]) -> tuple[Finding, ...]:
+        """Replay a device against what was published."""
+        self._console.progress("verifying as a device")
+        if self._market.publish.cloudflare is None:
+            from chartgen.market.replay import verify_site
+
+            found = verify_site(site, self._market.url, ledger)
+        else:
+            from chartgen.cli.verify import verify_url
+
+            found = verify_url(report["url"], ledger)
+        self._console.end_progress()
+        if found.sound:
+            self._console.note("verified as devices of all generations see it")
+        return found.findings
+
+    def was_verified(self, site: Site) -> bool:
+        """Tell whether this very site was verified at this target before."""
+        try:
+            return self._verified.read_text(encoding="utf-8") == self._mark(site)
+        except OSError:
+            return False
+
+    def keep_verified(self, site: Site) -> None:
+        """Remember that the site was verified, so that only a new one is again."""
+        from chartgen.files import write_atomically
+
+        self._verified.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(self._verified, self._mark(site).encode())
+
+    def _mark(self, site: Site) -> str:
+        hashes = " ".join(base.hash for base in site.bases)
+        return f"{self._market.publish.model_dump_json()} {hashes}\n"
 
 
 def _to_cloudflare(
@@ -181,22 +268,3 @@ def _to_cloudflare(
         f"live at {deployed.url}" if deployed.changed else f"{deployed.url} is up to date already"
     )
     return {"url": deployed.url, "version": deployed.version_id, "changed": deployed.changed}
-
-
-def _verified(
-    console: Console, site: Site, market: MarketSettings, ledger: Ledger
-) -> tuple[Finding, ...]:
-    """Replay a device against what was published."""
-    console.progress("verifying as a device")
-    if market.publish.cloudflare is None:
-        from chartgen.market.replay import verify_site
-
-        report = verify_site(site, market.url, ledger)
-    else:
-        from chartgen.cli.verify import verify_url
-
-        report = verify_url(market.url, ledger)
-    console.end_progress()
-    if report.sound:
-        console.note("verified as devices of all generations see it")
-    return report.findings

@@ -15,6 +15,7 @@ from chartgen.market.site import Site, build_site
 from chartgen.release.ledger import LEDGER, Ledger, chained
 from chartgen.release.plan import PublishPlan, plan_publish
 from chartgen.release.record import Release
+from chartgen.release.versions import Bump
 from chartgen.release.workspace import Workspace, read_released, read_workspace
 
 Stamp = tuple[tuple[str, int, int], ...]
@@ -25,7 +26,9 @@ def published_site(folder: Path, market: MarketSettings, ledger: Ledger) -> Site
     return _site(market, ledger, lambda path: read_released(folder, path))
 
 
-def preview_site(workspace: Workspace, date: str) -> tuple[Site, PublishPlan]:
+def preview_site(
+    workspace: Workspace, date: str, *, bump: Bump | None = "patch"
+) -> tuple[Site, PublishPlan]:
     """Return the site as a publish would leave it, and the plan of that publish.
 
     Apps with errors stay as they were released.
@@ -35,7 +38,7 @@ def preview_site(workspace: Workspace, date: str) -> tuple[Site, PublishPlan]:
         workspace.ledger,
         workspace.market,
         workspace.read_file,
-        bump="patch",
+        bump=bump,
         date=date,
     )
     wanted: list[Release] = [*workspace.ledger.releases, *chained(workspace.ledger, plan.releases)]

@@ -18,6 +18,13 @@ from chartgen.spec.values import Locale, Part, Shorthand, Text
 _Address = Annotated[Text, Field(pattern=r"^https://\S+$", max_length=500)]
 
 
+# What a device's dialog takes: https, a host name with a top-level domain, no user, query or
+# fragment (market-protocol-v1 §4), and no slash at the end.
+ADDRESS = r"^https://([A-Za-z0-9-]+\.)+[A-Za-z]{2,}(:[0-9]{1,5})?(/[A-Za-z0-9._~-]+)*$"
+# What `init` writes; nobody can reach it.
+PLACEHOLDER = "https://market.example.com"
+
+
 class Category(Part):
     """How a device shows one category of apps."""
 
@@ -38,7 +45,7 @@ CategoryField = Annotated[
 class CloudflareTarget(Part):
     """A Worker with static assets. The token comes from CLOUDFLARE_API_TOKEN only."""
 
-    worker: Annotated[Text, Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,52}[a-z0-9])?$")] = Field(
+    worker: Annotated[Text, Field(pattern=r"^[a-z]([a-z0-9-]{0,52}[a-z0-9])?$")] = Field(
         description="Name of the Worker, part of its address on workers.dev."
     )
     domain: Annotated[Text, Field(pattern=r"^[a-z0-9.-]+\.[a-z]{2,}$")] | None = Field(
@@ -49,8 +56,8 @@ class CloudflareTarget(Part):
 class Target(Part):
     """Where `chartgen publish` puts the market: a folder, or Cloudflare Workers."""
 
-    folder: Annotated[Text, Field(pattern=r"^[^/].*$")] = Field(
-        "dist/site", description="Folder that any web server with one function can serve."
+    folder: Annotated[Text, Field(pattern=r"^[A-Za-z0-9_-][^/\\]*(/[A-Za-z0-9_-][^/\\]*)*$")] = (
+        Field("dist/site", description="Folder that any web server with one function can serve.")
     )
     cloudflare: CloudflareTarget | None = Field(
         None, description="Cloudflare Workers; then the folder is not written."
@@ -63,8 +70,8 @@ class MarketSettings(Part):
     title: Annotated[Text, Field(pattern=r"^[A-Za-z0-9]{1,10}$")] = Field(
         "Market", description="Name of the source on a device: 1 to 10 letters or digits."
     )
-    url: Annotated[Text, Field(pattern=r"^https://[^/\s]+(/[^\s]*[^/\s])?$")] = Field(
-        "https://market.example.com",
+    url: Annotated[Text, Field(pattern=ADDRESS)] = Field(
+        PLACEHOLDER,
         description="Address under which devices reach the market; icons are shown from there.",
     )
     hardware: Text = Field("olares-one", description="Default hardware profile of the apps.")

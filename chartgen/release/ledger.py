@@ -68,6 +68,10 @@ def read_ledger(folder: Path) -> Ledger:
     try:
         data = path.read_bytes()
     except FileNotFoundError:
+        if any((folder / RELEASES).rglob("*.tgz")):
+            raise LedgerError(
+                f"{LEDGER}: is missing, and packages are there that it named; restore it from git"
+            ) from None
         return Ledger()
     except OSError as error:
         raise LedgerError(f"{LEDGER}: cannot be read ({error.strerror})") from error
@@ -85,8 +89,9 @@ def parse_ledger(data: bytes) -> Ledger:
         where = f"{LEDGER}:{number}"
         if line.startswith(_CONFLICT):
             raise LedgerError(
-                f"{where}: two people published at the same time. Keep the lines that are live "
-                "(git checkout --theirs or --ours), then publish again; your specs are unharmed."
+                f"{where}: two people published at the same time. Keep the side that is live "
+                f"(git checkout --theirs or --ours, for {RELEASES} as a whole), then publish "
+                "again; your specs are unharmed."
             )
         try:
             release = parse_line(line + b"\n")
@@ -159,6 +164,18 @@ def chained(ledger: Ledger, releases: Sequence[Release]) -> tuple[Release, ...]:
     return tuple(result)
 
 
+def _put(target: Path, data: bytes) -> None:
+    """Write a file; other bytes that a killed publish left there are kept under another name."""
+    if target.is_file():
+        there = target.read_bytes()
+        if there == data:
+            return
+        digest = hashlib.sha256(there).hexdigest()[:8]
+        target.replace(target.with_name(f"{target.name}.unreleased-{digest}"))
+    target.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(target, data)
+
+
 def append(
     folder: Path, ledger: Ledger, releases: Sequence[Release], files: Mapping[str, bytes]
 ) -> Ledger:
@@ -171,17 +188,18 @@ def append(
     lines = ledger.data + b"".join(release_line(release) for release in added)
     grown = parse_ledger(lines)
     claimed = {path for path, _, _ in _named_files(ledger)}
-    root = folder / RELEASES
-    for path, data in sorted(files.items()):
-        target = root / path
-        if target.is_file() and target.read_bytes() == data:
-            continue
-        if path in claimed:
-            raise LedgerError(f"{RELEASES}/{path}: was published with other bytes")
-        target.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(target, data)
     if read_ledger(folder).head != ledger.head:
         raise LedgerError(f"{LEDGER}: somebody else published meanwhile; run the command again")
+    root = folder / RELEASES
     root.mkdir(parents=True, exist_ok=True)
+    if not (folder / LEDGER).exists():
+        # From now on packages without a ledger mean that the ledger was lost.
+        write_atomically(folder / LEDGER, b"")
+    for path, data in sorted(files.items()):
+        if path in claimed and (root / path).read_bytes() != data:
+            raise LedgerError(f"{RELEASES}/{path}: was published with other bytes")
+        _put(root / path, data)
+    if read_ledger(folder).head != ledger.head:
+        raise LedgerError(f"{LEDGER}: somebody else published meanwhile; run the command again")
     write_atomically(folder / LEDGER, lines)
     return grown

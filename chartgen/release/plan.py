@@ -121,7 +121,9 @@ def _manifest(chart: Chart) -> Mapping[str, object]:
     return value if isinstance(value, dict) else {}
 
 
-def state_findings(states: Iterable[AppState], ledger: Ledger) -> tuple[Finding, ...]:
+def state_findings(
+    states: Iterable[AppState], ledger: Ledger, *, whole: bool
+) -> tuple[Finding, ...]:
     """Return what stops a publish: versions that do not rise, reserved names, lost specs."""
     states = tuple(states)
     findings = []
@@ -137,7 +139,7 @@ def state_findings(states: Iterable[AppState], ledger: Ledger) -> tuple[Finding,
             findings.append(finding("app-retired", loaded.place("name"), message))
     present = {state.name for state in states}
     for name, history in ledger.by_name().items():
-        if history[-1].kind == "release" and name not in present:
+        if whole and history[-1].kind == "release" and name not in present:
             message = f"{name} {history[-1].version} is released, and no spec is named so"
             findings.append(finding("spec-deleted", Place("apps"), message))
     return tuple(findings)
@@ -150,7 +152,7 @@ def changed_findings(states: Iterable[AppState]) -> tuple[Finding, ...]:
         if state.state == "changed" and state.difference is not None:
             loaded = state.app.loaded
             what = "; ".join(str(change) for change in state.difference.settings[:3])
-            what = what or "a template, a default or a preset of chartgen changed"
+            what = what or "market.yaml, a template or a default of chartgen changed"
             message = f"{state.name} {loaded.spec.version} is released with other content ({what})"
             findings.append(finding("bump-needed", loaded.place("version"), message))
     return tuple(findings)
@@ -223,14 +225,17 @@ def plan_publish(
     *,
     bump: Bump | None,
     date: str,
+    whole: bool = True,
 ) -> PublishPlan:
     """Return what publishing the apps of a market does; nothing is written here.
+
+    `whole` tells that `apps` are all specs there are, so that a missing one was deleted.
 
     With `bump` apps whose content changed under a released version get a higher one; without it
     each of them is a finding.
     """
     states = tuple(app_state(app, ledger, read_file) for app in apps)
-    findings = [*state_findings(states, ledger)]
+    findings = [*state_findings(states, ledger, whole=whole)]
     if bump is None:
         findings += changed_findings(states)
     edits: list[Edit] = []

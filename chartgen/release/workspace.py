@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from chartgen.check import CheckedApp, check_app
-from chartgen.errors import RefusedError, UnreadableError
+from chartgen.errors import FindingsError, RefusedError, UnreadableError
 from chartgen.files import write_atomically
 from chartgen.findings import Finding, has_errors, in_order
 from chartgen.lint.spec import market_checks
@@ -24,13 +24,17 @@ from chartgen.spec.load import load_spec
 
 @dataclass(frozen=True)
 class Workspace:
-    """A market read from disk. `apps` holds every spec that could be read, checked."""
+    """A market read from disk.
+
+    `apps` holds every spec that could be read, checked; `whole` tells that all of them could.
+    """
 
     folder: Path
     market: MarketSettings
     apps: tuple[CheckedApp, ...]
     ledger: Ledger
     findings: tuple[Finding, ...]
+    whole: bool = True
 
     def read_file(self, path: str) -> bytes:
         """Return a file below `market/releases`. Raises UnreadableError where it is missing."""
@@ -55,17 +59,17 @@ def read_workspace(
 ) -> Workspace:
     """Read and check a market; with `paths` only those of its specs.
 
-    Raises UnreadableError where a file cannot be opened, RefusedError for a bad market.yaml,
+    Raises UnreadableError where a file cannot be opened, FindingsError for a bad market.yaml,
     LedgerError for a damaged ledger.
     """
     market, findings = load_market(folder)
     if market is None:
-        listed = "; ".join(f"{item.place}: {item.message}" for item in findings)
-        raise RefusedError(f"market/market.yaml has errors: {listed}")
+        raise FindingsError("market/market.yaml has errors; nothing else was read", findings)
     ledger = read_ledger(folder)
     found = list(findings)
     apps = []
-    for path in find_specs(folder) if paths is None else paths:
+    wanted = find_specs(folder) if paths is None else paths
+    for path in wanted:
         loaded, faults = load_spec(folder / path, shown_as=path.as_posix())
         if loaded is None:
             found += faults
@@ -75,7 +79,8 @@ def read_workspace(
             found += app.findings
         on_progress(path.name)
     found += market_checks([app.loaded for app in apps])
-    return Workspace(folder, market, tuple(apps), ledger, in_order(found))
+    whole = paths is None and len(apps) == len(wanted)
+    return Workspace(folder, market, tuple(apps), ledger, in_order(found), whole)
 
 
 def release_findings(workspace: Workspace) -> tuple[Finding, ...]:
@@ -100,7 +105,12 @@ def write_publish(workspace: Workspace, plan: PublishPlan) -> Ledger:
 
 
 def retirement(ledger: Ledger, name: str, reason: str, date: str) -> Release:
-    """Return the line that retires an app. Raises RefusedError where it is not released."""
+    """Return the line that retires an app.
+
+    Raises RefusedError where it is not released, or where people are given no reason.
+    """
+    if not reason.strip():
+        raise RefusedError("a retirement is for ever; say why, for the people who use the app")
     latest = ledger.latest(name)
     if latest is None:
         raise RefusedError(f"{name} was never released; there is nothing to retire")

@@ -58,7 +58,7 @@ def write_site(site: Site, folder: Path) -> Written:
     digest = _digest(site, extra)
     size = sum(file.size for file in site.files.values())
     with _explained(folder):
-        _check_folder(folder)
+        check_folder(folder)
         folder.mkdir(parents=True, exist_ok=True)
         changed = not _is_whole(folder / CURRENT, digest, site)
         if changed:
@@ -116,8 +116,11 @@ def _digest(site: Site, extra: Mapping[str, bytes]) -> str:
     return hashlib.sha256(json.dumps(digests, sort_keys=True).encode()).hexdigest()
 
 
-def _check_folder(folder: Path) -> None:
-    """Refuse to write into what somebody uses for something else."""
+def check_folder(folder: Path) -> None:
+    """Raise RefusedError for a folder that somebody uses for something else."""
+    for above in folder.parents:
+        if above.exists() and not above.is_dir():
+            raise RefusedError(f"{above}: is a file; name a folder that can be made")
     if not folder.exists():
         return
     if not folder.is_dir():
