@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from typing import Literal
 
 import pytest
 
@@ -12,6 +13,7 @@ from chartgen.market.deploy.failures import ApiError
 from chartgen.market.deploy.publication import Target
 from tests.cloudflare_stub import (
     Act,
+    Handler,
     Reply,
     challenges,
     cut_off,
@@ -29,6 +31,7 @@ from tests.deploying import Publisher, publishing
 pytestmark = pytest.mark.loopback
 
 PUBLIC = "market.acme.workers.dev"
+SESSION = "POST /workers/scripts/market/assets-upload-session"
 DOMAIN = Target(NAME, domain="market.example.com")
 # Calls of a first publishing, and of a later one; the test below counts them.
 FIRST, LATER = range(13), range(11)
@@ -273,7 +276,7 @@ def test_sending_is_tried_six_times(published: Publisher) -> None:
 def test_a_new_token_goes_on_where_the_old_one_ended(publisher: Publisher) -> None:
     expired = status(401, 10000, "token expired")
 
-    def second(handler, reply) -> None:  # type: ignore[no-untyped-def] # a nested Act
+    def second(handler: Handler, reply: Reply) -> None:
         publisher.cloudflare.fail("POST", "/assets/upload$", expired)
         handler.say(reply)
 
@@ -286,9 +289,7 @@ def test_a_new_token_goes_on_where_the_old_one_ended(publisher: Publisher) -> No
         for call in publisher.cloudflare.calls
         if call.line == "POST /workers/assets/upload"
     ]
-    assert (
-        publisher.cloudflare.lines.count("POST /workers/scripts/market/assets-upload-session") == 2
-    )
+    assert publisher.cloudflare.lines.count(SESSION) == 2
     # Two were taken, two refused, and then the refused ones and the last are sent.
     assert [len(names) for names in sent] == [2, 2, 2, 1]
     assert sent[1] == sent[2]
@@ -301,21 +302,20 @@ def test_tokens_that_never_work_are_not_asked_for_for_ever(publisher: Publisher)
     with pytest.raises(ApiError, match="uploading files: Cloudflare says: expired"):
         publisher.publish("1.0.0")
 
-    assert (
-        publisher.cloudflare.lines.count("POST /workers/scripts/market/assets-upload-session") == 3
-    )
+    assert publisher.cloudflare.lines.count(SESSION) == 3
 
 
-@pytest.mark.parametrize("comes", ["first", "never"])
+@pytest.mark.parametrize(("comes", "sessions"), [("last", 1), ("first", 1), ("never", 2)])
 def test_the_proof_comes_with_any_bucket_or_with_the_next_session(
-    publisher: Publisher, comes: str
+    publisher: Publisher, comes: Literal["last", "first", "never"], sessions: int
 ) -> None:
-    publisher.cloudflare.proof_comes = comes  # type: ignore[assignment] # one of its literals
+    publisher.cloudflare.proof_comes = comes
 
     deployed = publisher.publish("1.0.0")
 
     assert live(publisher) == "1.0.0"
     assert deployed.sent.files == 5
+    assert publisher.cloudflare.lines.count(SESSION) == sessions
 
 
 @pytest.mark.parametrize(
