@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -199,7 +200,7 @@ def test_what_somebody_else_published_is_not_replaced(published: Publisher) -> N
 
 @pytest.mark.parametrize("known", ["origin", "version", "force"])
 def test_what_is_known_or_forced_is_replaced(published: Publisher, known: str) -> None:
-    options = {
+    options: dict[str, dict[str, Any]] = {
         "origin": {"known_origins": [ORIGIN]},
         "version": {"known_versions": [published.cloudflare.workers[NAME].live]},
         "force": {"force": True},
@@ -504,7 +505,7 @@ def test_a_token_that_may_not_read_the_name_needs_one_of_both(publisher: Publish
         {"name": "market", "account_name": "a.b"},
     ],
 )
-def test_names_that_are_none_are_refused(given: dict[str, str]) -> None:
+def test_names_that_are_none_are_refused(given: dict[str, Any]) -> None:
     with pytest.raises(RefusedError):
         Target(**given)
 

@@ -10,6 +10,7 @@ import sys
 import threading
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -195,7 +196,7 @@ def test_whenever_a_run_dies_there_is_a_whole_market_and_the_next_one_finishes(
 def test_a_first_run_that_dies_is_finished_by_the_next_one(folder: Path) -> None:
     for number in range(12):
         target = folder / str(number)
-        assert killed_at(number, lambda target=target: write_site(NEW, target))
+        assert killed_at(number, partial(write_site, NEW, target))
         write_site(NEW, target)
         assert files_in(target / "current") == files_of(NEW)
 

@@ -15,6 +15,7 @@ from chartgen.market.deploy import http as module
 from chartgen.market.deploy.http import Answer, Http, NoAnswerError, Part, Request, connect
 from chartgen.market.deploy.secret import Secret
 from tests.cloudflare_stub import (
+    Act,
     Cloudflare,
     Handler,
     Reply,
@@ -137,7 +138,7 @@ def test_an_answer_that_drips_for_ever_is_none(
         handler.send_response_only(200)
         handler.send_header("Connection", "close")
         handler.end_headers()
-        for _ in range(2000):  # or until nobody listens any more
+        for _byte in range(2000):  # or until nobody listens any more
             handler.wfile.write(b"x")
             handler.wfile.flush()
             time.sleep(0.005)
@@ -150,7 +151,7 @@ def test_an_answer_that_drips_for_ever_is_none(
 
 @pytest.mark.parametrize("act", [drops, cut_off])
 def test_who_hangs_up_may_have_got_the_request(
-    cloudflare: Cloudflare, http: Http, act: object
+    cloudflare: Cloudflare, http: Http, act: Act
 ) -> None:
     cloudflare.fail("GET", ".", act, after=True)
 

@@ -267,7 +267,7 @@ def test_a_device_finds_what_was_published_but_for_the_number_of_details(nginx: 
 
 
 def test_lists_are_packed_and_say_so(nginx: Nginx) -> None:
-    got = nginx.ask("GET", "/api/v1/appstore/info", **{"Accept-Encoding": "gzip"})
+    got = nginx.ask("GET", "/api/v1/appstore/info", b"", **{"Accept-Encoding": "gzip"})
 
     assert (got.headers["Content-Encoding"], got.headers["Vary"]) == ("gzip", "Accept-Encoding")
     assert len(got.body) < len(nginx.site.content("/api/v1/appstore/info"))

@@ -87,7 +87,7 @@ def test_the_digest_changes_with_whatever_a_device_could_see() -> None:
 
 def test_the_digest_knows_no_order_and_no_clock() -> None:
     site = sample_site()
-    turned = replace(site, files=dict(reversed(site.files.items())))
+    turned = replace(site, files=dict(reversed(list(site.files.items()))))
     script = replace(SCRIPT, modules=dict(reversed(MODULES.items())))
 
     assert build_plan(turned, script).digest == sample_plan().digest

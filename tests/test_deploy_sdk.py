@@ -40,7 +40,7 @@ BODIES = {
     f"POST {S}/versions": METADATA,
 }
 # VersionCreateResponse is missing: it holds a class that pydantic cannot describe.
-ANSWERS = {
+ANSWERS: dict[str, Any] = {
     "GET /workers/subdomain": workers.SubdomainGetResponse,
     "GET /workers/domains": list[workers.DomainListResponse],
     "PUT /workers/domains": workers.DomainUpdateResponse,

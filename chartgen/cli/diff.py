@@ -64,7 +64,7 @@ def _text(state: AppState, *, files: bool) -> str:
     difference = state.difference
     if difference is not None:
         if difference.shared and state.state == "changed":
-            lines.append("  the spec is as it was; market.yaml, a template or a default of chartgen changed")
+            lines.append("  the spec is as it was; market.yaml, a template or a default changed")
         lines += [f"  {change}" for change in difference.settings]
         lines += [f"  asks: {change}" for change in difference.demands]
         lines += [f"  {name}" for name in difference.files]

@@ -17,7 +17,8 @@ from chartgen.market.layout import MARKET_FILE
 
 if TYPE_CHECKING:
     from chartgen.findings import Finding
-    from chartgen.market.settings import MarketSettings
+    from chartgen.market.deploy.publication import Target
+    from chartgen.market.settings import CloudflareTarget, MarketSettings
     from chartgen.market.site import Site
     from chartgen.release.ledger import Ledger
     from chartgen.release.plan import PublishPlan
@@ -171,9 +172,8 @@ class _Target:
             return {"folder": goal, "files": len(site.files), "bytes": size}
         from chartgen.market.deploy.outline import outline
         from chartgen.market.deploy.plan import build_plan, market_script
-        from chartgen.market.deploy.publication import Target
 
-        shown = outline(build_plan(site, market_script(site)), Target(wanted.worker, wanted.domain))
+        shown = outline(build_plan(site, market_script(site)), _worker_target(wanted))
         for call in shown.calls:
             self._console.note(f"would send {call.method} {call.path}: {call.about}")
         return asdict(shown)
@@ -196,7 +196,7 @@ class _Target:
     def verify(self, site: Site, ledger: Ledger, report: dict[str, Any]) -> tuple[Finding, ...]:
         """Replay a device against what was published."""
         self._console.progress("verifying as a device")
-        if self._market.publish.cloudflare is None:
+        if self._market.publish.cloudflare is None or _stands_in():
             from chartgen.market.replay import verify_site
 
             found = verify_site(site, self._market.url, ledger)
@@ -228,6 +228,25 @@ class _Target:
         return f"{self._market.publish.model_dump_json()} {hashes}\n"
 
 
+def _stands_in() -> bool:
+    """Tell whether a stand-in for Cloudflare on this machine is used, which has no address."""
+    from chartgen.market.deploy.account import account_from
+
+    return account_from(os.environ).stand_in is not None
+
+
+def _worker_target(wanted: CloudflareTarget) -> Target:
+    from chartgen.market.deploy.publication import Target
+
+    return Target(
+        wanted.worker,
+        wanted.domain,
+        zone=wanted.zone,
+        account_name=wanted.account_name,
+        check_first=wanted.check_first,
+    )
+
+
 def _to_cloudflare(
     console: Console, site: Site, market: MarketSettings, ledger: Ledger, force: bool
 ) -> dict[str, Any]:
@@ -236,7 +255,7 @@ def _to_cloudflare(
     from chartgen.market.deploy.cloudflare import publish as deploy
     from chartgen.market.deploy.http import connect
     from chartgen.market.deploy.plan import build_plan, market_script
-    from chartgen.market.deploy.publication import Publication, Step, Target
+    from chartgen.market.deploy.publication import Publication, Step
     from chartgen.market.deploy.waiting import SystemClock
     from chartgen.release.record import seal
 
@@ -253,7 +272,7 @@ def _to_cloudflare(
 
     publication = Publication(
         plan=build_plan(site, market_script(site)),
-        target=Target(wanted.worker, wanted.domain),
+        target=_worker_target(wanted),
         origin=ledger.head,
         message=f"{len(ledger.releases)} releases",
         known_origins={seal(release) for release in ledger.releases},

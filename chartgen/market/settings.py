@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field, ValidationError
+from pydantic import Field, StrictBool, ValidationError
 
 from chartgen.document import read_document
 from chartgen.errors import UnreadableError
@@ -50,6 +50,16 @@ class CloudflareTarget(Part):
     )
     domain: Annotated[Text, Field(pattern=r"^[a-z0-9.-]+\.[a-z]{2,}$")] | None = Field(
         None, description="Domain of your own, in a zone of the same account."
+    )
+    zone: Annotated[Text, Field(pattern=r"^[a-z0-9.-]+\.[a-z]{2,}$")] | None = Field(
+        None, description="Name of that zone, where Cloudflare cannot tell it from the domain."
+    )
+    account_name: Annotated[Text, Field(pattern=r"^[a-z0-9-]{1,63}$")] | None = Field(
+        None, description="Name on workers.dev to register where the account has none yet."
+    )
+    check_first: StrictBool = Field(
+        True,
+        description="Ask a new version at its own address on workers.dev before it goes live.",
     )
 
 

@@ -131,8 +131,8 @@ def refusal_of(answer: Answer, bearer: Secret) -> Refusal | None:
     """
     challenged = answer.headers.get("cf-mitigated") == "challenge"
     document = _document(answer)
-    success = 200 <= answer.status < 300 and not challenged
-    if success and isinstance(document, dict) and document.get("success") is True:
+    answered = 200 <= answer.status < 300 and isinstance(document, dict)
+    if answered and document.get("success") is True:
         return None
     code, text = _code_and_text(document)
     return Refusal(answer.status, code, bearer.redact(text or _about(answer)), challenged)
