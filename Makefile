@@ -45,6 +45,7 @@ build: setup
 
 bench: setup
 	$(BIN)/python bench/run.py
+	$(BIN)/python -m bench.worker
 
 # New versions of all dependencies, with hashes and without addresses.
 lock: setup
