@@ -33,6 +33,11 @@ class CheckedApp:
     waived: tuple[Finding, ...] = ()
 
     @property
+    def all_findings(self) -> tuple[Finding, ...]:
+        """Return what stands and what was waived."""
+        return (*self.findings, *self.waived)
+
+    @property
     def sound(self) -> bool:
         """Tell whether the app may be built."""
         return not any(item.severity is Severity.ERROR for item in self.findings)

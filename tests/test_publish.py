@@ -104,6 +104,19 @@ def test_an_app_with_errors_stops_the_publish(market: Path) -> None:
     assert not (market / LEDGER).exists()
 
 
+@pytest.mark.parametrize("waived", [False, True])
+def test_nothing_is_published_that_was_not_fully_checked(
+    waived: bool, market: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if waived:
+        waiver = {"rule": "checks-skipped", "reason": "no need to check anything"}
+        write_spec(market / "apps", {"waive": [waiver]})
+    monkeypatch.setitem(sys.modules, "helm_python", None)
+    assert publish(market) == 5
+    assert "chartgen[check]" in capsys.readouterr().err
+    assert not (market / LEDGER).exists()
+
+
 def test_a_damaged_package_stops_the_publish(
     market: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

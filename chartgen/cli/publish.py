@@ -12,7 +12,7 @@ import click
 from chartgen.cli.console import Console
 from chartgen.cli.exit_codes import DONE, REFUSED, REMOTE
 from chartgen.cli.options import command
-from chartgen.errors import RefusedError
+from chartgen.errors import MissingToolError, RefusedError
 from chartgen.market.layout import MARKET_FILE
 
 if TYPE_CHECKING:
@@ -72,6 +72,11 @@ def publish(console: Console, bump: str | None, dry_run: bool, force: bool, no_v
     _show_findings(console, findings)
     if has_errors(findings):
         return _end(console, REFUSED, plan, {"refused": len(findings)})
+    if any(item.rule == "checks-skipped" for app in workspace.apps for item in app.all_findings):
+        raise MissingToolError(
+            "nothing is published that was not fully checked; install what is missing with: "
+            "pip install 'chartgen[check]'"
+        )
     target = _Target(console, market, force)
     if dry_run:
         _show_plan(console, plan, dry_run)
