@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from chartgen.market.site import Site
     from chartgen.release.ledger import Ledger
     from chartgen.release.plan import PublishPlan
+    from chartgen.release.versions import Bump
 
 BUMP_NAMES = ("patch", "minor", "major")
 
@@ -35,7 +36,9 @@ BUMP_NAMES = ("patch", "minor", "major")
 @click.option("-n", "--dry-run", is_flag=True, help="Write nothing, only say what would be.")
 @click.option("--force", is_flag=True, help="Replace what somebody else has deployed meanwhile.")
 @click.option("--no-verify", is_flag=True, help="Do not replay a device against the result.")
-def publish(console: Console, bump: str | None, dry_run: bool, force: bool, no_verify: bool) -> int:
+def publish(
+    console: Console, bump: Bump | None, dry_run: bool, force: bool, no_verify: bool
+) -> int:
     """Release what changed, and put the market where devices reach it.
 
     Checks all specs, raises what changed (with --bump), appends the releases to the ledger,
@@ -63,7 +66,7 @@ def publish(console: Console, bump: str | None, dry_run: bool, force: bool, no_v
         workspace.ledger,
         market,
         workspace.read_file,
-        bump=bump,  # type: ignore[arg-type]  # click's choice is one of the three
+        bump=bump,
         date=release_date(workspace.ledger),
         whole=workspace.whole,
     )
@@ -80,7 +83,7 @@ def publish(console: Console, bump: str | None, dry_run: bool, force: bool, no_v
     target = _Target(console, market, force)
     if dry_run:
         _show_plan(console, plan, dry_run)
-        site, _ = preview_site(workspace, release_date(workspace.ledger), bump=bump)  # type: ignore[arg-type]  # click's choice
+        site, _ = preview_site(workspace, release_date(workspace.ledger), bump=bump)
         return _end(console, DONE, plan, {"would": target.outline(site)})
     target.check()
     _show_plan(console, plan, dry_run)

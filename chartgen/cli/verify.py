@@ -12,6 +12,7 @@ from chartgen.cli.exit_codes import DONE, REMOTE
 from chartgen.cli.options import command
 
 if TYPE_CHECKING:
+    from chartgen.market.device.held import Generation
     from chartgen.market.device.verify import VerifyReport
     from chartgen.release.ledger import Ledger
 
@@ -33,7 +34,7 @@ GENERATION_NAMES = ("A", "B", "C")
 def verify(
     console: Console,
     url: str,
-    generations: tuple[str, ...],
+    generations: tuple[Generation, ...],
     no_ledger: bool,
     no_lint: bool,
     seed: int,
@@ -62,7 +63,7 @@ def verify_url(
     url: str,
     ledger: Ledger | None,
     *,
-    generations: tuple[str, ...] = (),
+    generations: tuple[Generation, ...] = (),
     lint: bool = False,
     seed: int = 0,
 ) -> VerifyReport:
@@ -72,6 +73,7 @@ def verify_url(
     from chartgen.lint.chart import lint_chart
     from chartgen.market.device.address import read_address
     from chartgen.market.device.client import connect
+    from chartgen.market.device.held import GENERATIONS
     from chartgen.market.device.verify import verify as replay
 
     address = read_address(url)
@@ -80,7 +82,7 @@ def verify_url(
             url,
             fetch=fetch,
             ledger=ledger,
-            generations=generations or GENERATION_NAMES,  # type: ignore[arg-type]  # click's choice
+            generations=generations or GENERATIONS,
             seed=seed,
             lint=lint_chart if lint else None,
             pause=time.sleep,

@@ -11,7 +11,9 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
+from types import MappingProxyType
 
 from chartgen.errors import ChartgenError
 from chartgen.files import write_atomically
@@ -44,19 +46,24 @@ class Ledger:
 
     def history(self, name: str) -> tuple[Release, ...]:
         """Return the releases of an app, oldest first."""
-        return tuple(release for release in self.releases if release.name == name)
+        return self._histories.get(name, ())
 
     def latest(self, name: str) -> Release | None:
         """Return the newest line of an app: a release, or its retirement."""
         history = self.history(name)
         return history[-1] if history else None
 
-    def by_name(self) -> dict[str, tuple[Release, ...]]:
+    def by_name(self) -> Mapping[str, tuple[Release, ...]]:
         """Return the histories of all apps, by name in order."""
+        return self._histories
+
+    @cached_property
+    def _histories(self) -> Mapping[str, tuple[Release, ...]]:
+        # Every app of a market asks for its own: one pass serves them all.
         histories: dict[str, list[Release]] = {}
         for release in self.releases:
             histories.setdefault(release.name, []).append(release)
-        return {name: tuple(histories[name]) for name in sorted(histories)}
+        return MappingProxyType({name: tuple(histories[name]) for name in sorted(histories)})
 
 
 def read_ledger(folder: Path) -> Ledger:
