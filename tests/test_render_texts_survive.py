@@ -11,6 +11,7 @@ import yaml
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
+from tests.kubelet import started
 from tests.specs import chart
 from tests.test_yaml_text import AWKWARD, TEXT
 
@@ -63,11 +64,11 @@ def test_texts_arrive_as_they_were_written(
     rendered = render(made, VALUES, release="smallapp", namespace="app-namespace")
     objects = {(item.kind, item.name): item.data for item in rendered.objects}
     container = objects["Deployment", "smallapp"]["spec"]["template"]["spec"]["containers"][0]
-    args = container["args"]
+    args, variables = started(container)
     assert args[args.index("--first") + 1] == argument
     assert args[args.index("--list") + 1] == word
     assert json.loads(args[args.index("--json") + 1])["key"] == inner
-    assert {"name": "SOME", "value": variable} in container["env"]
+    assert variables["SOME"] == variable
     files = objects["ConfigMap", "files"]["data"]
     assert files["some.conf"] == content
     assert f"{script.rstrip(chr(10))}\n" in files["setup.sh"]
@@ -76,6 +77,20 @@ def test_texts_arrive_as_they_were_written(
     assert manifest["spec"]["fullDescription"].startswith(about.rstrip("\n"))
     assert manifest["spec"]["upgradeDescription"] == note
     assert b"{{" not in made.files["OlaresManifest.yaml"]
+
+
+@pytest.mark.parametrize("typed", [None, "pa$$word $(SOME)"])
+def test_what_the_user_is_asked_for_arrives_as_it_was_typed(
+    typed: str | None, tmp_path: Path
+) -> None:
+    env = {"SOME": "a value", "ASKED": {"ask": "What?", "default": "{{ $$ }} $(SOME)"}}
+    made = chart(tmp_path, {"env": env})
+    given = {"olaresEnv": {} if typed is None else {"ASKED": typed}}
+    rendered = render(made, VALUES | given, release="smallapp", namespace="app-namespace")
+    objects = {(item.kind, item.name): item.data for item in rendered.objects}
+    engine = objects["Deployment", "smallapp"]
+    _, variables = started(engine["spec"]["template"]["spec"]["containers"][0])
+    assert variables["ASKED"] == (typed or "{{ $$ }} $(SOME)")
 
 
 @pytest.mark.parametrize("text", [text for text in AWKWARD if 1 <= len(text.encode()) <= 30])

@@ -17,6 +17,7 @@ from typing import Any
 
 from chartgen.chart import Chart
 from chartgen.plain_yaml import UncertainError, read_plain
+from chartgen.render.expansion import as_given
 from chartgen.render.names import FILES, LINK_SCRIPT, START_SCRIPT
 
 _GUARD = re.compile(r"^[ \t]*\{\{-.*\}\}[ \t]*$", re.MULTILINE)
@@ -89,7 +90,7 @@ def _environment(container: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         name, value = variable.get("name"), variable.get("value")
         # What a device fills in at install is no fixed value.
         if isinstance(name, str) and isinstance(value, str) and _GO not in value:
-            yield name, value
+            yield name, as_given(value)
 
 
 def _scripts(
@@ -122,4 +123,4 @@ def _mappings(value: Any) -> Iterator[Mapping[str, Any]]:
 
 def _texts(value: Any) -> list[str]:
     items = value if isinstance(value, list) else []
-    return [item.replace(_GO, "") for item in items if isinstance(item, str)]
+    return [as_given(item.replace(_GO, "")) for item in items if isinstance(item, str)]

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -18,7 +18,8 @@ import jinja2
 from markupsafe import Markup
 
 from chartgen.plain_yaml import UncertainError, read_plain
-from chartgen.render.model import EnvVar
+from chartgen.render.expansion import unexpanded
+from chartgen.render.model import EnvVar, Expression
 from chartgen.resources import template_folder
 from chartgen.yaml_text import Helm, When
 
@@ -80,9 +81,18 @@ def env_entry(variable: EnvVar) -> Any:
                 "optional": variable.optional,
             }
         }
-    else:
-        entry["value"] = variable.value
+    elif variable.value is not None:
+        entry["value"] = _word(variable.value)
     return entry if variable.condition is None else When(variable.condition, entry)
+
+
+def container_words(words: Sequence[Expression]) -> list[Expression]:
+    """Return words of a command line as a container's field states them."""
+    return [_word(word) for word in words]
+
+
+def _word(word: Expression) -> Expression:
+    return unexpanded(word) if isinstance(word, str) else word
 
 
 @cache
@@ -106,6 +116,7 @@ def environment() -> jinja2.Environment:
         auto_reload=False,
     )
     made.filters["env_entry"] = env_entry
+    made.filters["container_words"] = container_words
     made.globals["helm"] = Helm
     made.globals["when"] = When
     return made

@@ -82,7 +82,7 @@ def container_env(
         elif declared_by_name[name].secret:
             found.append(EnvVar(name, secret=SECRETS, key=name, optional=not value.required))
         else:
-            expression, condition = _from_device(name, value)
+            expression, condition = _from_device(name, value, in_container=True)
             found.append(EnvVar(name, value=expression, condition=condition))
     return tuple(found)
 
@@ -97,14 +97,26 @@ def secret(spec: AppSpec) -> Secret | None:
     return Secret(SECRETS, values) if values else None
 
 
-def _from_device(name: str, value: EnvValue) -> tuple[Helm, str | None]:
+def _from_device(
+    name: str, value: EnvValue, *, in_container: bool = False
+) -> tuple[Helm, str | None]:
+    """Return the expression of a value from the device, and the condition that there is one.
+
+    `in_container` tells that it stands in a container's `env`, where Kubernetes reads `$`
+    (`chartgen.render.expansion`), and not in a Secret.
+    """
     # Parentheses keep Go templates from failing where the device (or a market's preview) gives no
     # olaresEnv at all.
     source = f"(.Values.olaresEnv).{name}"
+    steps = [source]
     if value.default is not None:
-        text = f"{{{{ {source} | default {quoted(value.default)} | quote }}}}"
-        return Helm(text, bare=True), None
-    return Helm(f"{{{{ {source} | quote }}}}", bare=True), source
+        steps.append(f"default {quoted(value.default)}")
+    # What a person types, here or on the device, is meant as it is. An Olares variable is an
+    # address or a token, which holds no `$`.
+    if in_container and (value.ask is not None or "$" in (value.default or "")):
+        steps.append('toString | replace "$" "$$"')
+    text = f"{{{{ {' | '.join([*steps, 'quote'])} }}}}"
+    return Helm(text, bare=True), source if value.default is None else None
 
 
 def manifest_envs(spec: AppSpec, platform: Platform) -> list[dict[str, Any]]:
