@@ -75,6 +75,57 @@ def test_what_no_device_would_take_is_found(tmp_path: Path, text: str, path: str
     assert any(finding.startswith(f"{path}: ") for finding in findings), findings
 
 
+@pytest.mark.parametrize(
+    ("text", "place", "message"),
+    [
+        ("title: My Market", "1:8", "'My Market' is no title of a market"),
+        ("title: 1234567890123", "1:8", "'1234567890123' is no title of a market"),
+        ("\nurl: http://a.org", "2:6", "'http://a.org' is no address that a device takes"),
+        ("url: https://localhost", "1:6", "'https://localhost' is no address that a device takes"),
+        ("source_id: a_b", "1:12", "'a_b' is no id of a source"),
+        ("icon: icon.png", "1:7", "'icon.png' is no address of a picture"),
+        ("categories: [A, 'a/b']", "1:17", "'a/b' is no name of a category"),
+        (
+            "categories:\n  - name: A\n    icon: x",
+            "3:11",
+            "'x' is no address of a picture",
+        ),
+        ("publish: {folder: ../x}", "1:19", "'../x' is no folder of the market"),
+        (
+            "publish:\n  cloudflare: {worker: My_Worker}",
+            "2:24",
+            "'My_Worker' is no name of a Worker",
+        ),
+        (
+            "publish: {cloudflare: {worker: a, domain: https://a.org}}",
+            "1:43",
+            "'https://a.org' is no domain",
+        ),
+        ("publish: {cloudflare: {worker: a, zone: A.org}}", "1:41", "'A.org' is no domain"),
+        (
+            "publish: {cloudflare: {worker: a, account_name: Me}}",
+            "1:49",
+            "'Me' is no name on workers.dev",
+        ),
+    ],
+)
+def test_faults_are_told_in_words_at_their_place(
+    tmp_path: Path, text: str, place: str, message: str
+) -> None:
+    (tmp_path / "market").mkdir()
+    (tmp_path / MARKET_FILE).write_text(text)
+    _, (found,) = load_market(tmp_path)
+    assert (f"{found.place.line}:{found.place.column}", found.message) == (place, message)
+    assert found.remedy.startswith(("Write ", "Use "))
+    assert "^" not in found.remedy
+
+
+def test_a_category_named_twice_is_found(tmp_path: Path) -> None:
+    settings, findings = load(tmp_path, "categories: [AI, {name: Fun}, {name: AI}]")
+    assert settings is None
+    assert findings == ["categories[2]: the category 'AI' stands here again"]
+
+
 def test_settings_never_change() -> None:
     with pytest.raises(ValidationError):
         MarketSettings().title = "Other"  # type: ignore[misc]  # that is what is tested

@@ -117,6 +117,7 @@ def test_both_take(path: str, value: Any) -> None:
         ("name", ...),
         ("name", "Upper"),
         ("name", "9lives"),
+        ("name", "a"),
         ("name", "a" * 31),
         ("version", "1.0"),
         ("version", "01.0.0"),

@@ -15,6 +15,8 @@ from tests.specs import MARKET, OLARES_ONE, loaded, png, write_spec
 LLAMACPP = {"kind": "llamacpp", "image": "registry/fork:1.0", "model": {"hf": "a/b", "file": "x"}}
 APP = {"kind": "app", "image": "registry/app:1.0", "port": 7860, "model": None}
 DRAFT = {"draft": {"hf": "a/b", "size": "1GB"}}
+# The MD5 of both names begins with the same eight digits; found by counting up.
+TWINS = ("app60151", "app143334")
 LARGE = {"engine": {"model": {"size": "30GB"}}}
 
 
@@ -36,6 +38,7 @@ def test_a_sound_spec_has_no_findings(tmp_path: Path) -> None:
             "entrance-twice",
             "entrances[1].name",
         ),
+        ({"categories": ["AI", "Fun", "AI"]}, "category-twice", "categories[2]"),
         ({"entrances": [{"port": 1234}]}, "entrance-port", "entrances[0].port"),
         (
             {"steps": [{"name": "s", "image": "a/b:1", "mounts": {"nowhere": "/x"}}]},
@@ -201,6 +204,15 @@ def test_two_apps_of_one_name(tmp_path: Path) -> None:
     (found,) = market_checks([first, second])
     assert found.rule == "app-name-taken"
     assert found.place.file == second.file
+    assert f"{first.file}:1:7" in found.message
+
+
+def test_two_names_with_one_id_are_both_placed(tmp_path: Path) -> None:
+    first, second = (loaded(tmp_path, {"name": name}) for name in TWINS)
+    (found,) = market_checks([first, second])
+    assert found.rule == "app-id-taken"
+    assert found.place.file == second.file
+    assert f"{first.file}:1:7" in found.message
 
 
 def test_every_rule_explains_itself() -> None:

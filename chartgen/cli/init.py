@@ -30,5 +30,10 @@ def init(console: Console, folder: Path | None) -> None:
         "  edit market/market.yaml: the market's name and address",
         "  chartgen new NAME --engine vllm --model OWNER/REPO",
         "  chartgen build",
+        "  chartgen serve: look at the market on this machine",
+        "  chartgen publish: release the apps, and put the market where devices reach it",
+        "After a change:",
+        "  chartgen diff: what changed since the last release",
+        "  chartgen publish --bump patch",
     ]
     console.note("\n".join(steps))

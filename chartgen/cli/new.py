@@ -35,7 +35,7 @@ def new(
     """Write the spec of a new app.
 
     Makes apps/NAME.yaml with every required key, and a placeholder icon. Without --model it names
-    a small one, so that the spec builds as it is. NAME: 1 to 30 lower-case letters and digits,
+    a small one, so that the spec builds as it is. NAME: 2 to 30 lower-case letters and digits,
     a letter first.
     """
     from chartgen.cli.writing import write_missing

@@ -63,11 +63,14 @@ def market_checks(apps: Sequence[LoadedSpec]) -> tuple[Finding, ...]:
         name = loaded.spec.name
         place = loaded.place("name")
         if name in by_name:
-            message = f"the name {name!r} is also that of {by_name[name].file}"
+            message = f"the name {name!r} is also that of {by_name[name].place('name')}"
             findings.append(finding("app-name-taken", place, message))
         elif app_id(name) in by_id:
             other = by_id[app_id(name)]
-            message = f"the id {app_id(name)} of {name!r} is also that of {other.spec.name!r}"
+            message = (
+                f"the id {app_id(name)} of {name!r} is also that of {other.spec.name!r} in "
+                f"{other.place('name')}"
+            )
             findings.append(finding("app-id-taken", place, message))
         by_name.setdefault(name, loaded)
         by_id.setdefault(app_id(name), loaded)
@@ -105,6 +108,14 @@ def _names(loaded: LoadedSpec) -> Iterator[Finding]:
     elif name in official_apps():
         message = f"{name!r} is the name of an app of the official market"
         yield finding("app-name-official", place, message)
+
+
+def _categories(loaded: LoadedSpec) -> Iterator[Finding]:
+    named = loaded.spec.categories
+    for index, category in enumerate(named):
+        if category in named[:index]:
+            message = f"the category {category!r} stands here again"
+            yield finding("category-twice", loaded.place("categories", index), message)
 
 
 def _entrances(loaded: LoadedSpec) -> Iterator[Finding]:
@@ -316,6 +327,7 @@ def _startup(loaded: LoadedSpec, hardware: Hardware) -> Iterator[Finding]:
 
 _CHECKS: tuple[Callable[[LoadedSpec], Iterable[Finding]], ...] = (
     _names,
+    _categories,
     _entrances,
     _mounts,
     _images,

@@ -8,19 +8,25 @@ from typing import Annotated
 
 from pydantic import Field, StrictBool, ValidationError
 
-from chartgen.document import read_document
+from chartgen.document import Document, read_document
 from chartgen.errors import UnreadableError
 from chartgen.findings import Finding, in_order
+from chartgen.lint.rules import finding
 from chartgen.market.layout import MARKET_FILE
+from chartgen.market.values import (
+    AccountName,
+    CategoryName,
+    Domain,
+    MarketAddress,
+    MarketTitle,
+    PictureAddress,
+    SiteFolder,
+    SourceId,
+    WorkerName,
+)
 from chartgen.spec.faults import spec_findings
 from chartgen.spec.values import Locale, Part, Shorthand, Text
 
-_Address = Annotated[Text, Field(pattern=r"^https://\S+$", max_length=500)]
-
-
-# What a device's dialog takes: https, a host name with a top-level domain, no user, query or
-# fragment (market-protocol-v1 §4), and no slash at the end.
-ADDRESS = r"^https://([A-Za-z0-9-]+\.)+[A-Za-z]{2,}(:[0-9]{1,5})?(/[A-Za-z0-9._~-]+)*$"
 # What `init` writes; nobody can reach it.
 PLACEHOLDER = "https://market.example.com"
 
@@ -28,13 +34,11 @@ PLACEHOLDER = "https://market.example.com"
 class Category(Part):
     """How a device shows one category of apps."""
 
-    name: Annotated[Text, Field(pattern=r"^[^,/\x00-\x1f]{1,50}$")] = Field(
-        description="Name of the category, as apps write it."
-    )
+    name: CategoryName = Field(description="Name of the category, as apps write it.")
     titles: Mapping[Locale, Text] = Field(
         default_factory=dict, description="What devices show instead of the name, by language."
     )
-    icon: _Address | None = Field(None, description="Address of its picture in the side bar.")
+    icon: PictureAddress | None = Field(None, description="Address of its picture in the side bar.")
 
 
 CategoryField = Annotated[
@@ -45,16 +49,16 @@ CategoryField = Annotated[
 class CloudflareTarget(Part):
     """A Worker with static assets. The token comes from CLOUDFLARE_API_TOKEN only."""
 
-    worker: Annotated[Text, Field(pattern=r"^[a-z]([a-z0-9-]{0,52}[a-z0-9])?$")] = Field(
+    worker: WorkerName = Field(
         description="Name of the Worker, part of its address on workers.dev."
     )
-    domain: Annotated[Text, Field(pattern=r"^[a-z0-9.-]+\.[a-z]{2,}$")] | None = Field(
+    domain: Domain | None = Field(
         None, description="Domain of your own, in a zone of the same account."
     )
-    zone: Annotated[Text, Field(pattern=r"^[a-z0-9.-]+\.[a-z]{2,}$")] | None = Field(
+    zone: Domain | None = Field(
         None, description="Name of that zone, where Cloudflare cannot tell it from the domain."
     )
-    account_name: Annotated[Text, Field(pattern=r"^[a-z0-9-]{1,63}$")] | None = Field(
+    account_name: AccountName | None = Field(
         None, description="Name on workers.dev to register where the account has none yet."
     )
     check_first: StrictBool = Field(
@@ -66,8 +70,8 @@ class CloudflareTarget(Part):
 class Target(Part):
     """Where `chartgen publish` puts the market: a folder, or Cloudflare Workers."""
 
-    folder: Annotated[Text, Field(pattern=r"^[A-Za-z0-9_-][^/\\]*(/[A-Za-z0-9_-][^/\\]*)*$")] = (
-        Field("dist/site", description="Folder that any web server with one function can serve.")
+    folder: SiteFolder = Field(
+        "dist/site", description="Folder that any web server with one function can serve."
     )
     cloudflare: CloudflareTarget | None = Field(
         None, description="Cloudflare Workers; then the folder is not written."
@@ -77,10 +81,10 @@ class Target(Part):
 class MarketSettings(Part):
     """Settings of a market."""
 
-    title: Annotated[Text, Field(pattern=r"^[A-Za-z0-9]{1,10}$")] = Field(
+    title: MarketTitle = Field(
         "Market", description="Name of the source on a device: 1 to 10 letters or digits."
     )
-    url: Annotated[Text, Field(pattern=ADDRESS)] = Field(
+    url: MarketAddress = Field(
         PLACEHOLDER,
         description="Address under which devices reach the market; icons are shown from there.",
     )
@@ -88,11 +92,10 @@ class MarketSettings(Part):
     developer: Text = Field("unknown", description="Developer named where an app names none.")
     submitter: Text | None = Field(None, description="Who publishes the market.")
     description: Text = Field("", description="What the market offers, in a sentence or two.")
-    # A column of 50 characters on the device (market-protocol-v1 §2.4).
-    source_id: Annotated[Text, Field(pattern=r"^[A-Za-z0-9.-]{1,50}$")] | None = Field(
+    source_id: SourceId | None = Field(
         None, description="Id of the source; by default the one that a device makes of the title."
     )
-    icon: _Address | None = Field(None, description="Address of the market's own picture.")
+    icon: PictureAddress | None = Field(None, description="Address of the market's own picture.")
     categories: tuple[CategoryField, ...] = Field(
         (), description="Categories in the order in which devices show them; others come after."
     )
@@ -130,4 +133,18 @@ def load_market(folder: Path) -> tuple[MarketSettings | None, tuple[Finding, ...
         settings = MarketSettings.model_validate(document.value or {})
     except ValidationError as error:
         return None, in_order((*findings, *spec_findings(error, document, MarketSettings)))
-    return settings, findings
+    repeated = _repeated_categories(settings, document)
+    return (None, in_order((*findings, *repeated))) if repeated else (settings, findings)
+
+
+def _repeated_categories(settings: MarketSettings, document: Document) -> tuple[Finding, ...]:
+    names = [category.name for category in settings.categories]
+    return tuple(
+        finding(
+            "category-twice",
+            document.place(("categories", index)),
+            f"the category {name!r} stands here again",
+        )
+        for index, name in enumerate(names)
+        if name in names[:index]
+    )

@@ -259,9 +259,13 @@ Each app is one file in `apps/`; `chartgen` makes a tested chart of it.
     chartgen new NAME --engine vllm --model OWNER/REPO    a new app
     chartgen check                                        all findings
     chartgen build                                        packages in dist/
+    chartgen diff                                         what changed since the last release
+    chartgen serve                                        the market on this machine
+    chartgen publish --bump patch                         release what changed, and deliver it
+    chartgen verify URL                                   what a device makes of the market
     chartgen rules                                        every rule with its reason
 
-`market/market.yaml` holds what all apps share. `schema/app.schema.json` lets an editor complete
-and check specs; after an update of chartgen, refresh it with
-`chartgen schema -o schema/app.schema.json`.
+`market/market.yaml` holds what all apps share, `market/releases/` what was published: commit both,
+and change nothing in the latter. `schema/app.schema.json` lets an editor complete and check specs;
+after an update of chartgen, refresh it with `chartgen schema -o schema/app.schema.json`.
 """

@@ -26,8 +26,9 @@ from chartgen.document import scalar_text
 from chartgen.quantity import parse_file_size, parse_quantity
 
 # Folder and metadata names: olares-manifest 1.1 (device lint C1) and the market's demand for a
-# leading letter.
-APP_NAME = r"^[a-z][a-z0-9]{0,29}$"
+# leading letter. The engine's Service is named so, too, and as the host of an entrance it has two
+# characters or more (device lint M4, olares-manifest 2.4).
+APP_NAME = r"^[a-z][a-z0-9]{1,29}$"
 # Three plain numbers; app-service splits package names at "-", so no pre-release part can pass.
 VERSION = r"^(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)$"
 VERSION_LENGTH = 16
@@ -172,7 +173,7 @@ def _app_name(value: str) -> str:
         raise fault(
             "spec-name",
             f"{value!r} is no app name",
-            "Use 1 to 30 lower-case letters and digits, beginning with a letter.",
+            "Use 2 to 30 lower-case letters and digits, beginning with a letter.",
         )
     return value
 
@@ -197,9 +198,10 @@ def _image(value: str) -> str:
     return value
 
 
-def _pattern(pattern: str, check: Callable[[str], str]) -> Any:
+def _pattern(pattern: str, check: Callable[[str], str], *, scalars: bool = False) -> Any:
+    kinds = ["string", "number", "boolean"] if scalars else "string"
     return Annotated[
-        Text, AfterValidator(check), WithJsonSchema({"type": "string", "pattern": pattern})
+        Text, AfterValidator(check), WithJsonSchema({"type": kinds, "pattern": pattern})
     ]
 
 
@@ -212,15 +214,21 @@ def _matching(pattern: str, what: str, remedy: str) -> Callable[[str], str]:
     return check
 
 
+def matching(pattern: str, what: str, remedy: str, *, scalars: bool = False) -> Any:
+    """Return the type of a text that matches a pattern, which only a schema shows.
+
+    People are told that the text is no `what`, and the `remedy`. `scalars` tells that such a text
+    may look like a number or a boolean, which the schema then takes, too.
+    """
+    return _pattern(pattern, _matching(pattern, what, remedy), scalars=scalars)
+
+
 AppName = _pattern(APP_NAME, _app_name)
 Version = _pattern(VERSION, _version)
 Image = _pattern(IMAGE, _image)
-Label = _pattern(
-    LABEL, _matching(LABEL, "name", "Use lower-case letters, digits and dashes, at most 63.")
-)
-EnvName = _pattern(
-    ENV_NAME,
-    _matching(ENV_NAME, "variable name", "Use letters, digits and underscores, no digit first."),
+Label = matching(LABEL, "name", "Use lower-case letters, digits and dashes, at most 63.")
+EnvName = matching(
+    ENV_NAME, "variable name", "Use letters, digits and underscores, no digit first."
 )
 
 
@@ -249,9 +257,8 @@ def _locale(value: str) -> str:
 
 
 Locale = _pattern(LOCALE, _locale)
-Repository = _pattern(
-    REPOSITORY,
-    _matching(REPOSITORY, "Hugging Face repository", "Write owner/name, as in the model's URL."),
+Repository = matching(
+    REPOSITORY, "Hugging Face repository", "Write owner/name, as in the model's URL."
 )
 MountPath = _pattern(
     r"^/[^\x00:]*$",
