@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from chartgen import __version__
+from chartgen.check_record import (
+    InputsNow,
+    file_digest,
+    finding_entries,
+    findings_of,
+    maker,
+    read_record,
+    spec_inputs,
+    write_record,
+)
 from chartgen.files import write_atomically
-from chartgen.findings import Finding, Place, Severity, in_order
-from chartgen.resources import template_folder
+from chartgen.findings import Finding, in_order
 
 if TYPE_CHECKING:
     from chartgen.spec.load import LoadedSpec
@@ -60,31 +66,31 @@ def build_specs(
     Modern packages go to `output`, legacy ones to `output/legacy`. An app with errors is not
     written, the others are. Raises UnreadableError where a spec cannot be opened.
     """
-    record = _read_record(output)
-    maker = _maker()
+    record = read_record(output / RECORD)
+    made_by, now = maker(), InputsNow(folder)
     results: list[BuildResult] = []
     findings: list[Finding] = []
     fresh: list[Path] = []
     entries: dict[str, Any] = {}
     for path in paths:
         key = f"{path.as_posix()} {','.join(platforms)}"
-        entry = record.get(key)
-        if entry is not None and _holds(entry, maker, folder, output):
-            on_progress(path.name)
-            entries[key] = entry
-            results += [_kept(item, path, output) for item in entry["packages"]]
-            findings += [_finding(item) for item in entry["findings"]]
-        else:
+        kept = _kept(record.get(key), made_by, now, path, output)
+        if kept is None:
             fresh.append(path)
+            continue
+        on_progress(path.name)
+        entries[key] = record[key]
+        results += kept.results
+        findings += kept.findings
     unreadable = False
     if fresh:
         made, unreadable = _build(
-            folder, fresh, platforms, output, dry_run, on_progress, maker, entries
+            folder, fresh, platforms, output, dry_run, on_progress, made_by, entries
         )
         results += made.results
         findings += made.findings
     if not dry_run and (fresh or entries != record):
-        _write_record(output, record | entries)
+        write_record(output / RECORD, record | entries)
     order = {path.as_posix(): index for index, path in enumerate(paths)}
     results.sort(key=lambda item: (order.get(item.spec_file, 0), item.platform != "modern"))
     return BuildReport(tuple(results), in_order(findings), unreadable)
@@ -97,7 +103,7 @@ def _build(
     output: Path,
     dry_run: bool,
     on_progress: Callable[[str], object],
-    maker: str,
+    made_by: str,
     entries: dict[str, Any],
 ) -> tuple[BuildReport, bool]:
     # Only now: an unchanged market needs neither pydantic nor Helm.
@@ -150,16 +156,11 @@ def _build(
             results.append(result)
             packages.append(_package_entry(result, output))
         if packages:
-            inputs = {path.as_posix(): _file_digest(folder / path)}
-            for relative in app.loaded.files:
-                named = path.parent / relative
-                inputs[named.as_posix()] = _file_digest(folder / named)
-            inputs["market/market.yaml"] = _file_digest(folder / "market" / "market.yaml")
             entries[f"{path.as_posix()} {','.join(platforms)}"] = {
-                "maker": maker,
-                "inputs": dict(sorted(inputs.items())),
+                "maker": made_by,
+                "inputs": spec_inputs(folder, path, app.loaded.files),
                 "packages": packages,
-                "findings": [_finding_entry(item) for item in report.findings],
+                "findings": finding_entries(report.findings),
             }
     return BuildReport(tuple(results), in_order(findings), unreadable), unreadable
 
@@ -175,59 +176,6 @@ def _name_taken(loaded: LoadedSpec, owners: dict[str, str]) -> Finding | None:
     return finding("app-name-taken", loaded.place("name"), message)
 
 
-def _maker() -> str:
-    """Return a digest of everything but the specs that a package depends on."""
-    digest = hashlib.sha256(__version__.encode())
-    files = [
-        file
-        for top in (Path(__file__).parent, template_folder())
-        for file in sorted(top.rglob("[!.]*"))
-        if file.suffix != ".pyc" and file.is_file()
-    ]
-    for name in ("helm_python", "kubernetes_validate"):
-        # Their versions would say the same, but take a sixth of an unchanged build to find.
-        package = find_spec(name)
-        if package is not None and package.origin is not None:
-            files.append(Path(package.origin))
-    # Sizes and times: enough to notice an edit or an update, and cheap.
-    for file in files:
-        facts = file.stat()
-        digest.update(f"{file} {facts.st_size} {facts.st_mtime_ns}\n".encode())
-    return digest.hexdigest()
-
-
-def _holds(entry: Mapping[str, Any], maker: str, folder: Path, output: Path) -> bool:
-    """Tell whether the inputs and the packages of a former build are as they were."""
-    return (
-        entry["maker"] == maker
-        and all(_file_digest(folder / name) == was for name, was in entry["inputs"].items())
-        and all(
-            _file_digest(output / item["package"]) == item["digest"] for item in entry["packages"]
-        )
-    )
-
-
-def _file_digest(path: Path) -> str:
-    try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
-    except OSError:
-        return ""
-
-
-def _read_record(output: Path) -> dict[str, Any]:
-    try:
-        record = json.loads((output / RECORD).read_bytes())
-    except (OSError, ValueError):
-        return {}
-    return record if isinstance(record, dict) else {}
-
-
-def _write_record(output: Path, record: Mapping[str, Any]) -> None:
-    output.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(record, sort_keys=True, indent=1)
-    write_atomically(output / RECORD, f"{text}\n".encode())
-
-
 def _package_entry(result: BuildResult, output: Path) -> dict[str, Any]:
     assert result.package is not None
     return {
@@ -240,7 +188,21 @@ def _package_entry(result: BuildResult, output: Path) -> dict[str, Any]:
     }
 
 
-def _kept(item: Mapping[str, Any], path: Path, output: Path) -> BuildResult:
+def _kept(entry: Any, made_by: str, now: InputsNow, path: Path, output: Path) -> BuildReport | None:
+    """Return a former build whose inputs and packages are as they were, else None."""
+    try:
+        if entry is None or entry["maker"] != made_by or not now.are(entry["inputs"]):
+            return None
+        packages = entry["packages"]
+        if any(file_digest(output / item["package"]) != item["digest"] for item in packages):
+            return None
+        results = tuple(_kept_package(item, path, output) for item in packages)
+        return BuildReport(results, findings_of(entry["findings"]), unreadable=False)
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return None
+
+
+def _kept_package(item: Mapping[str, Any], path: Path, output: Path) -> BuildResult:
     return BuildResult(
         path.as_posix(),
         item["name"],
@@ -250,25 +212,4 @@ def _kept(item: Mapping[str, Any], path: Path, output: Path) -> BuildResult:
         item["size_bytes"],
         item["digest"],
         "unchanged",
-    )
-
-
-def _finding_entry(item: Finding) -> dict[str, Any]:
-    place = item.place
-    return {
-        "rule": item.rule,
-        "severity": item.severity.value,
-        "place": [place.file, place.line, place.column, place.path],
-        "message": item.message,
-        "remedy": item.remedy,
-    }
-
-
-def _finding(entry: Mapping[str, Any]) -> Finding:
-    return Finding(
-        entry["rule"],
-        Severity(entry["severity"]),
-        Place(*entry["place"]),
-        entry["message"],
-        entry["remedy"],
     )

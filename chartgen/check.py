@@ -33,6 +33,16 @@ class CheckedApp:
     waived: tuple[Finding, ...] = ()
 
     @property
+    def name(self) -> str:
+        """Return the app's name."""
+        return str(self.loaded.spec.name)
+
+    @property
+    def version(self) -> str:
+        """Return the version that the spec states."""
+        return str(self.loaded.spec.version)
+
+    @property
     def all_findings(self) -> tuple[Finding, ...]:
         """Return what stands and what was waived."""
         return (*self.findings, *self.waived)

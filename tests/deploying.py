@@ -12,7 +12,7 @@ from chartgen.market.deploy.api import CloudflareApi
 from chartgen.market.deploy.cloudflare import publish
 from chartgen.market.deploy.http import connect
 from chartgen.market.deploy.plan import Plan, digest_of
-from chartgen.market.deploy.publication import Deployed, Publication, Step, Target
+from chartgen.market.deploy.publication import Claim, Deployed, Publication, Step, Target
 from chartgen.market.deploy.secret import Secret
 from chartgen.market.routes import answer, content
 from chartgen.market.site import Site
@@ -51,10 +51,12 @@ class Publisher:
     ) -> Deployed:
         return self.publish_plan(sample_plan(version), target, **options)
 
-    def publish_plan(self, plan: Plan, target: Target | None = None, **options: Any) -> Deployed:
+    def publish_plan(
+        self, plan: Plan, target: Target | None = None, message: str = "Sample", **options: Any
+    ) -> Deployed:
         self.sites[plan.digest] = plan.site
-        given = {"origin": ORIGIN, "message": "Sample", "progress": self.steps.append, **options}
-        publication = Publication(plan, target or Target(NAME), **given)
+        claim = Claim(**{"origin": ORIGIN, **options})
+        publication = Publication(plan, target or Target(NAME), claim, message, self.steps.append)
         account = Account(ACCOUNT, Secret(TOKEN), self.cloudflare.api)
         with connect(account.stand_in) as http:
             return publish(publication, CloudflareApi(account, http, self.clock), http)

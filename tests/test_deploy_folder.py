@@ -350,3 +350,53 @@ def test_what_code_would_answer_is_there_as_files() -> None:
         assert files[f"/_hosting{base.prefix}/catalog.json"] == catalog
         other = json.loads(files[f"/_hosting{base.prefix}/catalog-of-any-source.json"])
         assert other["data"]["source_id"] == "@source_id@"
+
+
+def test_the_next_market_is_made_out_of_the_spare_tree(tmp_path: Path) -> None:
+    for site in (OLD, NEW, OLD):
+        root = write_site(site, tmp_path).root
+    (spare,) = tmp_path.glob("spare-*")
+    for path in files_in(spare):
+        os.utime(spare / path[1:], (1, 1))
+    before = files_in(spare)
+    assert write_site(NEW, tmp_path).changed
+    assert files_in(root) == files_of(NEW)
+    assert len(list(tmp_path.glob("spare-*"))) == 1
+    same = {path for path, data in files_of(NEW).items() if before.get(path) == data}
+    assert {path for path in NEW.files if (root / path[1:]).stat().st_mtime == 1} == same
+    assert same
+
+
+def _truncated(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+def _linked(path: Path) -> None:
+    elsewhere = path.with_name("elsewhere")
+    path.rename(elsewhere)
+    path.symlink_to(elsewhere)
+
+
+def _became_a_folder(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+    (path / "inside").write_bytes(b"x")
+
+
+def _joined(path: Path) -> None:
+    path.with_name("stranger").write_bytes(b"x")
+
+
+@pytest.mark.parametrize(
+    "harm", [Path.unlink, damage, _truncated, _linked, _became_a_folder, _joined]
+)
+def test_what_is_wrong_in_the_spare_tree_is_put_right(
+    tmp_path: Path, harm: Callable[[Path], None]
+) -> None:
+    for site in (OLD, NEW, OLD):
+        write_site(site, tmp_path)
+    (spare,) = tmp_path.glob("spare-*")
+    harm(spare / "index.html")
+    root = write_site(NEW, tmp_path).root
+    assert files_in(root) == files_of(NEW)
+    assert not [path for path in root.rglob("*") if path.is_symlink()]

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+import functools
 import json
-import os
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -12,19 +11,38 @@ import click
 from chartgen.cli.console import Console
 from chartgen.cli.exit_codes import DONE, REFUSED, REMOTE
 from chartgen.cli.options import command
-from chartgen.errors import MissingToolError, RefusedError
+from chartgen.errors import ChartgenError, FindingsError, MissingToolError, RefusedError
 from chartgen.market.layout import MARKET_FILE
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+
     from chartgen.findings import Finding
-    from chartgen.market.deploy.publication import Target
-    from chartgen.market.settings import CloudflareTarget, MarketSettings
+    from chartgen.market.replay import Verified
+    from chartgen.market.settings import MarketSettings
     from chartgen.market.site import Site
     from chartgen.release.ledger import Ledger
     from chartgen.release.plan import PublishPlan
     from chartgen.release.versions import Bump
 
 BUMP_NAMES = ("patch", "minor", "major")
+
+
+def _told_in_json(function: Callable[..., int]) -> Callable[..., int]:
+    """Let --json print its one document also where a step is refused or fails."""
+
+    @functools.wraps(function)
+    def run(console: Console, **values: Any) -> int:
+        try:
+            return function(console, **values)
+        except ChartgenError as error:
+            if console.settings.json:
+                findings = error.findings if isinstance(error, FindingsError) else ()
+                document = {"error": str(error), "findings": _as_data(console, findings)}
+                console.data(json.dumps(document, indent=2) + "\n")
+            raise
+
+    return run
 
 
 @command("publish")
@@ -36,6 +54,7 @@ BUMP_NAMES = ("patch", "minor", "major")
 @click.option("-n", "--dry-run", is_flag=True, help="Write nothing, only say what would be.")
 @click.option("--force", is_flag=True, help="Replace what somebody else has deployed meanwhile.")
 @click.option("--no-verify", is_flag=True, help="Do not replay a device against the result.")
+@_told_in_json
 def publish(
     console: Console, bump: Bump | None, dry_run: bool, force: bool, no_verify: bool
 ) -> int:
@@ -47,9 +66,16 @@ def publish(
     """
     from chartgen.cli.clock import release_date
     from chartgen.findings import has_errors
+    from chartgen.market.pieces import PIECES, KeptPieces
     from chartgen.market.preview import preview_site, published_site
+    from chartgen.market.replay import changed_apps, of_apps
     from chartgen.release.plan import plan_publish
-    from chartgen.release.workspace import read_workspace, release_findings, write_publish
+    from chartgen.release.workspace import (
+        keep_checks,
+        read_workspace,
+        release_findings,
+        write_publish,
+    )
 
     folder = console.settings.folder
     if not (folder / MARKET_FILE).is_file():
@@ -58,7 +84,7 @@ def publish(
     def show(name: str) -> None:
         console.progress(f"checking {name}")
 
-    workspace = read_workspace(folder, on_progress=show)
+    workspace = read_workspace(folder, on_progress=show, remember=True)
     console.end_progress()
     market = workspace.market
     plan = plan_publish(
@@ -69,13 +95,14 @@ def publish(
         bump=bump,
         date=release_date(workspace.ledger),
         whole=workspace.whole,
+        unchanged=[check.name for check in workspace.unchanged],
     )
     own = market_findings(market)
     findings = (*own, *workspace.findings, *plan.findings, *release_findings(workspace))
     _show_findings(console, findings)
     if has_errors(findings):
-        return _end(console, REFUSED, plan, {"refused": len(findings)})
-    if any(item.rule == "checks-skipped" for app in workspace.apps for item in app.all_findings):
+        return _end(console, REFUSED, plan, {"refused": len(findings)}, findings)
+    if any(item.rule == "checks-skipped" for item in workspace.all_findings):
         raise MissingToolError(
             "nothing is published that was not fully checked; install what is missing with: "
             "pip install 'chartgen[check]'"
@@ -85,21 +112,31 @@ def publish(
         _show_plan(console, plan, dry_run)
         site, _ = preview_site(workspace, release_date(workspace.ledger), bump=bump)
         return _end(console, DONE, plan, {"would": target.outline(site)})
-    target.check()
+    _show_findings(console, target.check(workspace.ledger))
+    keep_checks(workspace)
     _show_plan(console, plan, dry_run)
     ledger = write_publish(workspace, plan) if plan.releases else workspace.ledger
     if not ledger.releases:
         console.note("there is nothing to publish yet")
         return _end(console, DONE, plan, {"changed": False})
-    site = published_site(folder, market, ledger)
+    pieces = KeptPieces(folder / PIECES, market, ledger, workspace.made_by)
+    site = published_site(folder, market, ledger, pieces.recall)
+    pieces.save()
     report = target.deliver(site, ledger)
-    if not no_verify and not target.was_verified(site):
-        faults = target.verify(site, ledger, report)
+    mark = target.mark(site, ledger, workspace.made_by)
+    before = target.verified_before()
+    if not no_verify and (before is None or not before.same_site(mark)):
+
+        def part(names: Collection[str]) -> Site:
+            # Made anew, so that what was recalled is compared with what it should be.
+            return published_site(folder, market, of_apps(ledger, names))
+
+        faults = target.verify(site, ledger, report, changed_apps(mark, before), part)
         report["faults"] = len(faults)
         _show_findings(console, faults)
         if has_errors(faults):
-            return _end(console, REMOTE, plan, report)
-        target.keep_verified(site)
+            return _end(console, REMOTE, plan, report, faults)
+        target.keep_verified(mark)
     return _end(console, DONE, plan, report)
 
 
@@ -109,16 +146,37 @@ def market_findings(market: MarketSettings) -> tuple[Finding, ...]:
     from chartgen.lint.rules import finding
     from chartgen.market.settings import PLACEHOLDER
 
+    wanted = market.publish.cloudflare
+    if market.url != PLACEHOLDER and wanted is not None:
+        from chartgen.cli.cloudflare import settings_findings
+
+        return settings_findings(market, wanted)
     if market.url != PLACEHOLDER:
         return ()
     message = f"the address is still {PLACEHOLDER}; icons would be looked for there"
     return (finding("market-url-placeholder", Place(MARKET_FILE), message),)
 
 
-def _end(console: Console, code: int, plan: PublishPlan, more: dict[str, Any]) -> int:
+def _end(
+    console: Console,
+    code: int,
+    plan: PublishPlan,
+    more: dict[str, Any],
+    findings: tuple[Finding, ...] = (),
+) -> int:
     if console.settings.json:
-        console.data(json.dumps(_document(plan) | more, indent=2) + "\n")
+        document = _document(plan) | more
+        if findings:
+            document["findings"] = _as_data(console, findings)
+        console.data(json.dumps(document, indent=2) + "\n")
     return code
+
+
+def _as_data(console: Console, findings: tuple[Finding, ...]) -> Any:
+    """Return findings as `check --json` prints them."""
+    from chartgen.cli.findings import report_text
+
+    return json.loads(report_text(console, "json", findings, on_stdout=True))["findings"]
 
 
 def _show_findings(console: Console, findings: tuple[Finding, ...]) -> None:
@@ -130,7 +188,9 @@ def _show_findings(console: Console, findings: tuple[Finding, ...]) -> None:
 
 def _show_plan(console: Console, plan: PublishPlan, dry_run: bool) -> None:
     for edit in plan.edits:
-        console.note(f"{edit.path.as_posix()}: version raised")
+        verb = "would raise " if dry_run else ""
+        file = edit.path.relative_to(console.settings.folder).as_posix()
+        console.note(f"{verb}{file}: version {edit.before} → {edit.after}")
     for release in plan.releases:
         verb = "would release" if dry_run else "release"
         console.note(f"{verb} {release.name} {release.version}")
@@ -159,16 +219,17 @@ class _Target:
         self._folder = console.settings.folder / market.publish.folder
         self._verified = console.settings.folder / "dist" / ".verified"
 
-    def check(self) -> None:
+    def check(self, ledger: Ledger) -> tuple[Finding, ...]:
         """Raise what would stop the delivery, before anything is released for it."""
-        if self._market.publish.cloudflare is None:
+        wanted = self._market.publish.cloudflare
+        if wanted is None:
             from chartgen.market.deploy.folder import check_folder
 
             check_folder(self._folder)
-        else:
-            from chartgen.market.deploy.account import account_from
+            return ()
+        from chartgen.cli.cloudflare import check_cloudflare
 
-            account_from(os.environ)
+        return check_cloudflare(self._market, wanted, ledger, force=self._force)
 
     def outline(self, site: Site) -> dict[str, Any]:
         """Say what would be written or sent, and return it as data."""
@@ -178,17 +239,14 @@ class _Target:
             goal = self._market.publish.folder
             self._console.note(f"would write {len(site.files)} files, {size:,} bytes, to {goal}")
             return {"folder": goal, "files": len(site.files), "bytes": size}
-        from chartgen.market.deploy.outline import outline
-        from chartgen.market.deploy.plan import build_plan, market_script
+        from chartgen.cli.cloudflare import show_outline
 
-        shown = outline(build_plan(site, market_script(site)), _worker_target(wanted))
-        for call in shown.calls:
-            self._console.note(f"would send {call.method} {call.path}: {call.about}")
-        return asdict(shown)
+        return show_outline(self._console, site, wanted)
 
     def deliver(self, site: Site, ledger: Ledger) -> dict[str, Any]:
         """Put the site where it goes; return what happened."""
-        if self._market.publish.cloudflare is None:
+        wanted = self._market.publish.cloudflare
+        if wanted is None:
             from chartgen.market.deploy.folder import write_site
 
             changed = write_site(site, self._folder).changed
@@ -199,99 +257,62 @@ class _Target:
                 else "the market is up to date; nothing was written"
             )
             return {"folder": goal, "changed": changed}
-        return _to_cloudflare(self._console, site, self._market, ledger, self._force)
+        from chartgen.cli.cloudflare import to_cloudflare
 
-    def verify(self, site: Site, ledger: Ledger, report: dict[str, Any]) -> tuple[Finding, ...]:
-        """Replay a device against what was published."""
+        return to_cloudflare(self._console, site, wanted, ledger, force=self._force)
+
+    def verify(
+        self,
+        site: Site,
+        ledger: Ledger,
+        report: dict[str, Any],
+        changed: tuple[str, ...] | None,
+        part: Callable[[Collection[str]], Site],
+    ) -> tuple[Finding, ...]:
+        """Replay a device against what was published.
+
+        `changed` names the apps that were not verified as they are now (None: none was), `part`
+        makes the site of some apps alone.
+        """
+        from chartgen.cli.cloudflare import stands_in
+        from chartgen.findings import has_errors
+
         self._console.progress("verifying as a device")
-        if self._market.publish.cloudflare is None or _stands_in():
-            from chartgen.market.replay import verify_site
+        if self._market.publish.cloudflare is None or stands_in():
+            from chartgen.market.replay import verify_changes, verify_site
 
-            found = verify_site(site, self._market.url, ledger)
+            if changed is None:
+                findings = verify_site(site, self._market.url, ledger).findings
+            else:
+                findings = verify_changes(site, part(changed), self._market.url, ledger, changed)
         else:
             from chartgen.cli.verify import verify_url
 
-            found = verify_url(report["url"], ledger)
+            findings = verify_url(report["url"], ledger).findings
         self._console.end_progress()
-        if found.sound:
+        if not has_errors(findings):
             self._console.note("verified as devices of all generations see it")
-        return found.findings
+        return findings
 
-    def was_verified(self, site: Site) -> bool:
-        """Tell whether this very site was verified at this target before."""
-        try:
-            return self._verified.read_text(encoding="utf-8") == self._mark(site)
-        except OSError:
-            return False
+    def mark(self, site: Site, ledger: Ledger, made_by: str) -> Verified:
+        """Return what is remembered of a site once it is verified at this target."""
+        from chartgen.market.replay import verified
 
-    def keep_verified(self, site: Site) -> None:
-        """Remember that the site was verified, so that only a new one is again."""
-        from chartgen.files import write_atomically
+        return verified(
+            site,
+            ledger,
+            target=self._market.publish.model_dump_json(),
+            made_by=f"{made_by} {self._market.model_dump_json()}",
+        )
 
-        self._verified.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(self._verified, self._mark(site).encode())
+    def verified_before(self) -> Verified | None:
+        """Return what was verified last."""
+        from chartgen.market.replay import read_verified
 
-    def _mark(self, site: Site) -> str:
-        hashes = " ".join(base.hash for base in site.bases)
-        return f"{self._market.publish.model_dump_json()} {hashes}\n"
+        return read_verified(self._verified)
 
+    def keep_verified(self, mark: Verified) -> None:
+        """Remember what was verified, so that only what is new is looked at again."""
+        from chartgen.market.replay import write_verified
 
-def _stands_in() -> bool:
-    """Tell whether a stand-in for Cloudflare on this machine is used, which has no address."""
-    from chartgen.market.deploy.account import account_from
-
-    return account_from(os.environ).stand_in is not None
-
-
-def _worker_target(wanted: CloudflareTarget) -> Target:
-    from chartgen.market.deploy.publication import Target
-
-    return Target(
-        wanted.worker,
-        wanted.domain,
-        zone=wanted.zone,
-        account_name=wanted.account_name,
-        check_first=wanted.check_first,
-    )
-
-
-def _to_cloudflare(
-    console: Console, site: Site, market: MarketSettings, ledger: Ledger, force: bool
-) -> dict[str, Any]:
-    from chartgen.market.deploy.account import account_from
-    from chartgen.market.deploy.api import CloudflareApi
-    from chartgen.market.deploy.cloudflare import publish as deploy
-    from chartgen.market.deploy.http import connect
-    from chartgen.market.deploy.plan import build_plan, market_script
-    from chartgen.market.deploy.publication import Publication, Step
-    from chartgen.market.deploy.waiting import SystemClock
-    from chartgen.release.record import seal
-
-    wanted = market.publish.cloudflare
-    assert wanted is not None
-
-    def show(step: Step) -> None:
-        share = f" {100 * step.done // step.total} %" if step.total else ""
-        if step.ongoing or step.total:
-            console.progress(f"{step.text}{share}")
-        else:
-            console.end_progress()
-            console.note(step.text)
-
-    publication = Publication(
-        plan=build_plan(site, market_script(site)),
-        target=_worker_target(wanted),
-        origin=ledger.head,
-        message=f"{len(ledger.releases)} releases",
-        known_origins={seal(release) for release in ledger.releases},
-        force=force,
-        progress=show,
-    )
-    account = account_from(os.environ)
-    with connect(account.stand_in) as http:
-        deployed = deploy(publication, CloudflareApi(account, http, SystemClock()), http)
-    console.end_progress()
-    console.note(
-        f"live at {deployed.url}" if deployed.changed else f"{deployed.url} is up to date already"
-    )
-    return {"url": deployed.url, "version": deployed.version_id, "changed": deployed.changed}
+        write_verified(self._verified, mark)

@@ -18,6 +18,7 @@ from chartgen.errors import RefusedError
 from chartgen.findings import Finding
 from chartgen.lint.device_yaml import read_device_yaml
 from chartgen.lint.manifest_reading import read_manifests
+from chartgen.market.pieces import Recall, made_anew
 from chartgen.market.settings import MarketSettings
 from chartgen.olares.names import app_id
 from chartgen.olares.platform import PLATFORMS
@@ -95,13 +96,15 @@ class Catalog:
                 yield app, app.offers[platform]
 
 
-def build_catalog(settings: MarketSettings, ledger: Ledger, read: ReadFile) -> Catalog:
-    """Return the catalog of a ledger.
+def build_catalog(
+    settings: MarketSettings, ledger: Ledger, read: ReadFile, recall: Recall = made_anew
+) -> Catalog:
+    """Return the catalog of a ledger. A package is read only where `recall` does not know it.
 
     Raises LedgerError where a package is not the one that the ledger names, and RefusedError where
     a device would take two apps for one.
     """
-    apps = tuple(_app(name, lines, read) for name, lines in ledger.by_name().items())
+    apps = tuple(_app(name, lines, read, recall) for name, lines in ledger.by_name().items())
     _check_ids(apps)
     return Catalog(settings=settings, apps=apps, serial=len(ledger.releases))
 
@@ -119,7 +122,7 @@ def epoch_ms(release: Release) -> int:
         raise LedgerError(f"the ledger's date of {where} is {release.date!r}") from None
 
 
-def _app(name: str, lines: tuple[Release, ...], read: ReadFile) -> CatalogApp:
+def _app(name: str, lines: tuple[Release, ...], read: ReadFile, recall: Recall) -> CatalogApp:
     retired = lines[-1] if lines[-1].kind == "retired" else None
     history = lines[:-1] if retired else lines
     offers = {}
@@ -127,7 +130,7 @@ def _app(name: str, lines: tuple[Release, ...], read: ReadFile) -> CatalogApp:
         for release in reversed(history):
             record = release.package(platform)
             if record is not None:
-                offers[platform] = _offer(release, record, read)
+                offers[platform] = _offer(release, record, read, recall)
                 break
     return CatalogApp(
         name=name,
@@ -139,7 +142,23 @@ def _app(name: str, lines: tuple[Release, ...], read: ReadFile) -> CatalogApp:
     )
 
 
-def _offer(release: Release, record: PackageRecord, read: ReadFile) -> Offer:
+def _offer(release: Release, record: PackageRecord, read: ReadFile, recall: Recall) -> Offer:
+    manifest, translations = recall(
+        release.name,
+        f"package {record.platform}",
+        lambda: _described(release, record, read),
+    )
+    return Offer(
+        platform=record.platform,
+        release=release,
+        manifest=manifest,
+        translations=translations,
+        chart_file=package_name(release.name, release.version),
+    )
+
+
+def _described(release: Release, record: PackageRecord, read: ReadFile) -> list[Any]:
+    """Return what a package says of itself: its manifest, and its translations by locale."""
     path = f"{RELEASES}/{record.file}"
     data = read(record.file)
     if hashlib.sha256(data).hexdigest() != record.sha256:
@@ -159,13 +178,7 @@ def _offer(release: Release, record: PackageRecord, read: ReadFile) -> Offer:
             f"{path}: calls itself {stated.get('name')} {stated.get('version')}, "
             f"but the ledger says {release.name} {release.version}"
         )
-    return Offer(
-        platform=record.platform,
-        release=release,
-        manifest=manifest,
-        translations=dict(_translations(chart)),
-        chart_file=package_name(release.name, release.version),
-    )
+    return [manifest, dict(_translations(chart))]
 
 
 def _translations(chart: Chart) -> Iterator[tuple[str, Mapping[str, Any]]]:

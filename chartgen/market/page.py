@@ -9,17 +9,18 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import cache
+from dataclasses import dataclass, replace
+from functools import cache, partial
 from typing import Any
 
 import jinja2
 from markupsafe import Markup
 
 from chartgen.hardware import hardware_profiles
-from chartgen.market.catalog import Catalog, ReadFile
-from chartgen.market.page_app import OLARES, Card, Day, app_page, best_offer, card, helm_add
+from chartgen.market.catalog import Catalog, CatalogApp, ReadFile
+from chartgen.market.page_app import OLARES, Card, Day, app_page, best_offer, card, day, helm_add
 from chartgen.market.page_markdown import visible_text
+from chartgen.market.pieces import Recall, made_anew
 from chartgen.market.site import HTML, PREFIXES, SVG, SiteFile
 from chartgen.market.v1 import ENGLISH, categories_in_order, category_titles
 from chartgen.package.read import read_package
@@ -59,11 +60,11 @@ class Market:
     assets: Mapping[str, str]
 
 
-def page_files(catalog: Catalog, read: ReadFile) -> dict[str, SiteFile]:
+def page_files(catalog: Catalog, read: ReadFile, recall: Recall = made_anew) -> dict[str, SiteFile]:
     """Return the web pages and what they load, by site path.
 
-    `read` returns a package by its path below `market/releases`. Raises what reading a package
-    raises, and LedgerError where a release has no date.
+    `read` returns a package by its path below `market/releases`; a page that `recall` knows is not
+    made. Raises what reading a package raises, and LedgerError where a release has no date.
     """
     assets = _assets()
     cards = {app.name: card(app) for app in catalog.apps}
@@ -71,7 +72,7 @@ def page_files(catalog: Catalog, read: ReadFile) -> dict[str, SiteFile]:
     retired = tuple(sorted((c for c in cards.values() if c.retired is not None), key=_by_title))
     market = _market(catalog, live, {name: path for name, (path, _) in assets.items()})
     files = {f"/{path}": file for path, file in assets.values()}
-    files["/index.html"] = _html(
+    index = _html(
         "index.html",
         market=market,
         root="",
@@ -79,14 +80,36 @@ def page_files(catalog: Catalog, read: ReadFile) -> dict[str, SiteFile]:
         retired=retired,
         categories=_categories(catalog, live),
     )
+    files["/index.html"] = SiteFile.of(index.encode(), HTML)
+    # All that pages show of other apps than their own.
+    given = hashlib.sha256(repr(_market_of(market, None)).encode()).hexdigest()
     for app in catalog.apps:
-        offer = best_offer(app)
-        record = offer.release.package(offer.platform)
-        assert record is not None
-        chart = read_package(read(record.file), f"{RELEASES}/{record.file}")
-        page = app_page(catalog, app, chart)
-        files[f"/{page.card.path}"] = _html("app.html", market=market, root="../", page=page)
+        page = recall(app.name, "page", partial(_app_html, catalog, app, market, read), given)
+        files[f"/{cards[app.name].path}"] = SiteFile.of(page.encode(), HTML)
     return dict(sorted(files.items()))
+
+
+def _app_html(catalog: Catalog, app: CatalogApp, market: Market, read: ReadFile) -> str:
+    offer = best_offer(app)
+    record = offer.release.package(offer.platform)
+    assert record is not None
+    chart = read_package(read(record.file), f"{RELEASES}/{record.file}")
+    page = app_page(catalog, app, chart)
+    return _html("app.html", market=_market_of(market, app), root="../", page=page)
+
+
+def _market_of(market: Market, app: CatalogApp | None) -> Market:
+    """Return the market as an app's page shows it: as of the app's own last line of the ledger.
+
+    So a release changes the page of its app, and no other.
+    """
+    last = None if app is None else app.retired or app.history[-1]
+    return replace(
+        market,
+        addresses=(),
+        newest=None if last is None else day(last),
+        serial=0 if last is None else last.serial,
+    )
 
 
 def _by_title(shown: Card) -> tuple[str, str]:
@@ -138,8 +161,8 @@ def _assets() -> dict[str, tuple[str, SiteFile]]:
     return found
 
 
-def _html(template: str, **names: Any) -> SiteFile:
-    return SiteFile.of(_environment().get_template(template).render(names).encode(), HTML)
+def _html(template: str, **names: Any) -> str:
+    return _environment().get_template(template).render(names)
 
 
 @cache

@@ -162,13 +162,13 @@ def card(app: CatalogApp) -> Card:
         summary=_text(metadata, "description"),
         icon=f"icons/{app.icon}" if app.icon else "",
         version=release.version,
-        date=_day(release),
+        date=day(release),
         categories=tuple(dict.fromkeys(_texts(metadata.get("categories")))),
         engine=_engine_title(release.settings),
         developer=_text(spec, "developer"),
         badges=_badges(release.settings),
         facts=tuple(_facts(offer)),
-        retired=_day(app.retired) if app.retired else None,
+        retired=day(app.retired) if app.retired else None,
         reason=app.retired.reason if app.retired else "",
     )
 
@@ -274,7 +274,7 @@ def _versions(app: CatalogApp) -> Iterator[Version]:
         changes = () if before is None else setting_changes(before.settings, release.settings)
         yield Version(
             version=release.version,
-            date=_day(release),
+            date=day(release),
             notes=release.changes,
             changes=tuple(str(change) for change in changes),
             downloads=tuple(_downloads(release, _outdated(app, release))),
@@ -315,7 +315,8 @@ def _translations(offer: Offer) -> Iterator[Translated]:
         )
 
 
-def _day(release: Release) -> Day:
+def day(release: Release) -> Day:
+    """Return the date of a line of the ledger. Raises LedgerError where it has none."""
     epoch_ms(release)  # raises where the date is none
     stamp = release.date
     return Day(stamp, f"{int(stamp[8:10])} {_MONTHS[int(stamp[5:7]) - 1]} {stamp[:4]}")

@@ -10,6 +10,7 @@ from pathlib import Path
 from chartgen.market.catalog import build_catalog
 from chartgen.market.layout import MARKET_FILE, SPEC_FOLDER
 from chartgen.market.page import page_files
+from chartgen.market.pieces import Recall, made_anew
 from chartgen.market.settings import MarketSettings
 from chartgen.market.site import Site, build_site
 from chartgen.release.ledger import LEDGER, Ledger, chained
@@ -21,9 +22,14 @@ from chartgen.release.workspace import Workspace, read_released, read_workspace
 Stamp = tuple[tuple[str, int, int], ...]
 
 
-def published_site(folder: Path, market: MarketSettings, ledger: Ledger) -> Site:
-    """Return the site of all that the ledger names. A pure function of the files on disk."""
-    return _site(market, ledger, lambda path: read_released(folder, path))
+def published_site(
+    folder: Path, market: MarketSettings, ledger: Ledger, recall: Recall = made_anew
+) -> Site:
+    """Return the site of all that the ledger names. A pure function of the files on disk.
+
+    What `recall` knows is not made again; the packages of such apps are not read.
+    """
+    return _site(market, ledger, lambda path: read_released(folder, path), recall)
 
 
 def preview_site(
@@ -40,6 +46,7 @@ def preview_site(
         workspace.read_file,
         bump=bump,
         date=date,
+        unchanged=[check.name for check in workspace.unchanged],
     )
     wanted: list[Release] = [*workspace.ledger.releases, *chained(workspace.ledger, plan.releases)]
     ledger = replace(workspace.ledger, releases=tuple(wanted))
@@ -51,9 +58,14 @@ def preview_site(
     return _site(workspace.market, ledger, read), plan
 
 
-def _site(market: MarketSettings, ledger: Ledger, read: Callable[[str], bytes]) -> Site:
-    catalog = build_catalog(market, ledger, read)
-    return build_site(catalog, read, page_files(catalog, read))
+def _site(
+    market: MarketSettings,
+    ledger: Ledger,
+    read: Callable[[str], bytes],
+    recall: Recall = made_anew,
+) -> Site:
+    catalog = build_catalog(market, ledger, read, recall)
+    return build_site(catalog, read, page_files(catalog, read, recall), recall)
 
 
 class LiveSite:
@@ -93,7 +105,7 @@ class LiveSite:
             return self._site
 
     def _made(self) -> Site:
-        workspace = read_workspace(self._folder, () if self._released_only else None)
+        workspace = read_workspace(self._folder, () if self._released_only else None, remember=True)
         for item in workspace.findings:
             self._on_change(f"{item.place}: {item.severity}: {item.message}")
         if self._released_only:

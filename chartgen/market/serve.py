@@ -5,7 +5,9 @@ Needs starlette and uvicorn (the extra `chartgen[serve]`).
 
 from __future__ import annotations
 
+import errno
 import logging
+import os
 import socket
 from collections.abc import Callable, MutableMapping
 from typing import TYPE_CHECKING, Any
@@ -89,18 +91,45 @@ def open_socket(host: str, port: int) -> socket.socket:
 
     Raises ChartgenError where the address cannot be had.
     """
+    if not host:
+        # The system would take it for all addresses, which nobody asked for.
+        raise ChartgenError(_no_address(host))
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
+        # By itself, because `create_server` makes a plain OSError of a name that is not known.
+        socket.getaddrinfo(host, port, family, socket.SOCK_STREAM)
         listener = socket.create_server((host, port), family=family, backlog=_BACKLOG)
-    except OSError as error:
-        reason = error.strerror or error
-        raise ChartgenError(
-            f"{host}:{port}: cannot be listened on ({reason}); choose another --port"
-        ) from error
+    except (OSError, ValueError) as error:
+        raise ChartgenError(_obstacle(host, port, error)) from error
     # Inherited by every connection. asyncio only sees to it on sockets that name their protocol,
     # and without it an answer in two parts waits 40 ms for the other side's acknowledgement.
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return listener
+
+
+def _obstacle(host: str, port: int, error: OSError | ValueError) -> str:
+    """Say why nobody can listen there, and what to do instead."""
+    if isinstance(error, (socket.gaierror, ValueError)):
+        return _no_address(host)
+    if error.errno in {errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT}:
+        return _no_address(host)
+    if error.errno == errno.EADDRINUSE:
+        return (
+            f"port {port} is in use, perhaps by another `chartgen serve`; choose another --port, "
+            "or --port 0 for a free one"
+        )
+    if error.errno in {errno.EACCES, errno.EPERM}:
+        return f"port {port} needs more rights than you have; choose a --port from 1024 up"
+    # The text of `create_server` repeats the address.
+    reason = os.strerror(error.errno) if error.errno else str(error)
+    return f"{host}, port {port}: nobody can listen there ({reason}); choose another --port"
+
+
+def _no_address(host: str) -> str:
+    return (
+        f"{host!r} is no address of this machine; leave --host out to serve this machine alone, or "
+        "write --host 0.0.0.0 to serve all machines that reach it"
+    )
 
 
 def serve(site_provider: SiteProvider, listener: socket.socket) -> None:

@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from chartgen.errors import RefusedError, UnreadableError
-from chartgen.market.catalog import Catalog, CatalogApp, ReadFile
+from chartgen.market.catalog import Catalog, CatalogApp, Offer, ReadFile
 from chartgen.market.helm_index import helm_index
-from chartgen.market.v1 import Info, entry, hash_text, info
+from chartgen.market.pieces import Recall, made_anew
+from chartgen.market.settings import MarketSettings
+from chartgen.market.v1 import Entry, Info, entry, hash_text, info
 from chartgen.market.v2 import Applications, catalog_data, item, taxonomy_text
 from chartgen.package.write import package_name
 from chartgen.release.ledger import ICONS
@@ -120,7 +122,10 @@ class Site:
 
 
 def build_site(
-    catalog: Catalog, read: ReadFile, pages: Mapping[str, SiteFile] | None = None
+    catalog: Catalog,
+    read: ReadFile,
+    pages: Mapping[str, SiteFile] | None = None,
+    recall: Recall = made_anew,
 ) -> Site:
     """Return the site of a catalog; `pages` are further files by site path, such as web pages.
 
@@ -133,7 +138,7 @@ def build_site(
     for platform, prefix in PREFIXES.items():
         # The first base is there for an empty market too.
         if not prefix or any(catalog.on(platform)):
-            draft = _draft(catalog, platform, f"{catalog.settings.url}{picture_path}")
+            draft = _draft(catalog, platform, f"{catalog.settings.url}{picture_path}", recall)
             base, answers = draft.finished(shared)
             bases.append(base)
             files += [*draft.files.items(), *answers.items()]
@@ -188,11 +193,11 @@ class _Draft:
         }
 
 
-def _draft(catalog: Catalog, platform: str, picture: str) -> _Draft:
+def _draft(catalog: Catalog, platform: str, picture: str, recall: Recall) -> _Draft:
     prefix, settings = PREFIXES[platform], catalog.settings
     entries, live = [], []
     for app, offer in catalog.on(platform):
-        entries.append(entry(app, offer, settings))
+        entries.append(_entry(app, offer, settings, recall))
         if app.retired is None:
             live.append(item(app, offer, settings))
     applications = Applications(
@@ -219,6 +224,16 @@ def _draft(catalog: Catalog, platform: str, picture: str) -> _Draft:
             **dict(_charts(catalog, platform)),
         },
     )
+
+
+def _entry(app: CatalogApp, offer: Offer, settings: MarketSettings, recall: Recall) -> Entry:
+    def make() -> dict[str, Any]:
+        made = entry(app, offer, settings)
+        return asdict(made) | {"categories": [*made.categories], "locales": [*made.locales]}
+
+    known = recall(app.name, f"entry {offer.platform}", make)
+    lists = {name: tuple(known[name]) for name in ("categories", "locales")}
+    return Entry(**known | lists)
 
 
 def _newest_date(app: CatalogApp, platform: str) -> str:

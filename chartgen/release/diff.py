@@ -10,6 +10,7 @@ from typing import Any
 
 from chartgen.chart import Chart
 from chartgen.document import dotted_path, scalar_text
+from chartgen.release.restated import with_version
 
 # A release states these by being one; they are no settings.
 _NOT_SETTINGS = frozenset({"version", "changes"})
@@ -50,17 +51,42 @@ class Change:
 
 @dataclass(frozen=True)
 class Difference:
-    """All that differs between a release and what would be the next one."""
+    """All that differs between a release and what would be the next one.
+
+    `icon` is the file of an icon that changed. `named` are the other files that the spec names; a
+    ledger does not say whether they are what they were. `version_only` tells that nothing but the
+    version and its notes changed.
+    """
 
     settings: tuple[Change, ...]
     demands: tuple[Change, ...]
     files: tuple[str, ...]
     texts: tuple[str, ...] = ()
+    icon: str | None = None
+    named: tuple[str, ...] = ()
+    version_only: bool = False
 
     @property
     def shared(self) -> bool:
         """Tell that the spec is as it was: a template, a default or a preset changed instead."""
-        return not self.settings and bool(self.files)
+        return bool(self.files) and not (self.settings or self.icon or self.version_only)
+
+    @property
+    def cause(self) -> str:
+        """Say what changed, as far as the ledger tells: the settings, or what else it can be."""
+        if self.settings:
+            return "; ".join(str(change) for change in self.settings[:3])
+        if self.version_only:
+            return "only the version changed"
+        if self.icon:
+            return f"{self.icon} changed, not the spec"
+        if self.named:
+            shown = ", ".join(self.named[:3]) + (" …" if len(self.named) > 3 else "")
+            return (
+                f"chartgen's templates, market.yaml or a file that the spec names ({shown}) "
+                "changed, not the spec itself"
+            )
+        return "chartgen's templates or market.yaml changed, not this spec"
 
 
 def setting_changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[Change, ...]:
@@ -184,6 +210,12 @@ def file_changes(before: Chart, after: Chart) -> tuple[str, ...]:
     return tuple(words)
 
 
+def same_but_version(before: Chart, after: Chart) -> bool:
+    """Tell whether two charts differ in their version and change notes only."""
+    restated = [with_version(chart, "0.0.0", "").files for chart in (before, after)]
+    return restated[0] == restated[1]
+
+
 def text_difference(before: Chart, after: Chart) -> tuple[str, ...]:
     """Return the unified difference of all text files, without colour."""
     lines: list[str] = []
@@ -198,6 +230,8 @@ def proposed_notes(difference: Difference) -> tuple[str, ...]:
     notes = [_sentence(str(change)) for change in difference.settings[:8]]
     if len(difference.settings) > len(notes):
         notes.append(f"{len(difference.settings) - len(notes)} further settings changed")
+    if not notes and difference.icon:
+        notes.append("New icon")
     if not notes:
         notes.append("Packaging renewed; the settings are as they were")
     return tuple(notes)

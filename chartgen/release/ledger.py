@@ -19,7 +19,7 @@ from chartgen.errors import ChartgenError
 from chartgen.files import write_atomically
 from chartgen.findings import Finding, Place
 from chartgen.lint.rules import finding
-from chartgen.release.record import Release, parse_line, release_line, seal
+from chartgen.release.record import Release, parse_sealed, release_line, seal
 
 RELEASES = "market/releases"
 LEDGER = f"{RELEASES}/ledger.jsonl"
@@ -101,7 +101,7 @@ def parse_ledger(data: bytes) -> Ledger:
                 "again; your specs are unharmed."
             )
         try:
-            release = parse_line(line + b"\n")
+            release, sealed = parse_sealed(line + b"\n")
         except ValueError as error:
             raise LedgerError(f"{where}: {error}; restore the file from git") from None
         if release.previous != head or release.serial != number:
@@ -112,7 +112,8 @@ def parse_ledger(data: bytes) -> Ledger:
         _check_rise(release, newest.get(release.name), where)
         newest[release.name] = release
         releases.append(release)
-        head = seal(release)
+        # The line was compared with it when it was read.
+        head = sealed
     return Ledger(tuple(releases), head, data)
 
 
@@ -183,6 +184,14 @@ def _put(target: Path, data: bytes) -> None:
     write_atomically(target, data)
 
 
+def _refuse_other(folder: Path, ledger: Ledger) -> None:
+    """Raise LedgerError where the ledger on disk is not the one that was read."""
+    path = folder / LEDGER
+    same = path.read_bytes() == ledger.data if path.is_file() else not ledger.data
+    if not same and read_ledger(folder).head != ledger.head:
+        raise LedgerError(f"{LEDGER}: somebody else published meanwhile; run the command again")
+
+
 def append(
     folder: Path, ledger: Ledger, releases: Sequence[Release], files: Mapping[str, bytes]
 ) -> Ledger:
@@ -195,8 +204,7 @@ def append(
     lines = ledger.data + b"".join(release_line(release) for release in added)
     grown = parse_ledger(lines)
     claimed = {path for path, _, _ in _named_files(ledger)}
-    if read_ledger(folder).head != ledger.head:
-        raise LedgerError(f"{LEDGER}: somebody else published meanwhile; run the command again")
+    _refuse_other(folder, ledger)
     root = folder / RELEASES
     root.mkdir(parents=True, exist_ok=True)
     if not (folder / LEDGER).exists():
@@ -206,7 +214,6 @@ def append(
         if path in claimed and (root / path).read_bytes() != data:
             raise LedgerError(f"{RELEASES}/{path}: was published with other bytes")
         _put(root / path, data)
-    if read_ledger(folder).head != ledger.head:
-        raise LedgerError(f"{LEDGER}: somebody else published meanwhile; run the command again")
+    _refuse_other(folder, ledger)
     write_atomically(folder / LEDGER, lines)
     return grown

@@ -21,6 +21,7 @@ from chartgen.release.diff import (
     demand_changes,
     file_changes,
     proposed_notes,
+    same_but_version,
     setting_changes,
     text_difference,
 )
@@ -51,15 +52,17 @@ class AppState:
     @property
     def name(self) -> str:
         """Return the app's name."""
-        return str(self.app.loaded.spec.name)
+        return self.app.name
 
 
 @dataclass(frozen=True)
 class Edit:
-    """A spec file with the text it gets."""
+    """A spec file with the text it gets, and its versions before and after."""
 
     path: Path
     text: str
+    before: str
+    after: str
 
 
 @dataclass(frozen=True)
@@ -89,7 +92,7 @@ def app_state(app: CheckedApp, ledger: Ledger, read_file: Callable[[str], bytes]
     if number(version) < latest.number:
         return AppState(app, "behind", latest)
     same = version == latest.version
-    if same and _digests(app.charts) == {p.platform: p.content_digest for p in latest.packages}:
+    if same and _digests(app.charts) == content_digests(latest):
         return AppState(app, "unchanged", latest)
     difference = app_difference(app, latest, read_file)
     return AppState(app, "changed" if same else "ready", latest, difference)
@@ -99,20 +102,43 @@ def _digests(charts: Mapping[str, Chart]) -> dict[str, str]:
     return {platform: chart.content_digest() for platform, chart in charts.items()}
 
 
+def content_digests(release: Release) -> dict[str, str]:
+    """Return the content digest of each of a release's packages, by platform."""
+    return {package.platform: package.content_digest for package in release.packages}
+
+
 def app_difference(
     app: CheckedApp, latest: Release, read_file: Callable[[str], bytes]
 ) -> Difference:
     """Return what differs between an app's last release and its spec of today."""
     settings = setting_changes(latest.settings, app.loaded.document.value)
-    for platform, chart in app.charts.items():
-        package = latest.package(platform)
-        if package is None:
-            continue
-        released = read_package(read_file(package.file), package.file)
-        demands = demand_changes(_manifest(released), _manifest(chart))
-        files, texts = file_changes(released, chart), text_difference(released, chart)
-        return Difference(settings, demands, files, texts)
-    return Difference(settings, (), ())
+    released = {
+        package.platform: read_package(read_file(package.file), package.file)
+        for package in latest.packages
+        if package.platform in app.charts
+    }
+    if not released:
+        return Difference(settings, (), ())
+    platform = next(name for name in app.charts if name in released)
+    before, after = released[platform], app.charts[platform]
+    icon = icon_file(app.loaded.spec)
+    same_icon = icon is None or _icon_name(app.loaded, icon) == latest.icon
+    return Difference(
+        settings,
+        demand_changes(_manifest(before), _manifest(after)),
+        file_changes(before, after),
+        text_difference(before, after),
+        icon=None if same_icon else icon,
+        named=tuple(sorted(app.loaded.files.keys() - {icon})),
+        version_only=not settings
+        and released.keys() == app.charts.keys()
+        and all(same_but_version(released[name], app.charts[name]) for name in released),
+    )
+
+
+def _icon_name(loaded: LoadedSpec, icon: str) -> str:
+    """Return the name that an icon has in a release: one of its own for each picture."""
+    return f"{loaded.spec.name}-{hashlib.sha256(loaded.files[icon]).hexdigest()[:8]}.png"
 
 
 def _manifest(chart: Chart) -> Mapping[str, object]:
@@ -122,9 +148,12 @@ def _manifest(chart: Chart) -> Mapping[str, object]:
 
 
 def state_findings(
-    states: Iterable[AppState], ledger: Ledger, *, whole: bool
+    states: Iterable[AppState], ledger: Ledger, *, whole: bool, unchanged: Iterable[str] = ()
 ) -> tuple[Finding, ...]:
-    """Return what stops a publish: versions that do not rise, reserved names, lost specs."""
+    """Return what stops a publish: versions that do not rise, reserved names, lost specs.
+
+    `unchanged` names further apps that are what was released last.
+    """
     states = tuple(states)
     findings = []
     for state in states:
@@ -133,11 +162,15 @@ def state_findings(
             message = (
                 f"version {loaded.spec.version} is below {state.latest.version}, which is released"
             )
-            findings.append(finding("version-behind", loaded.place("version"), message))
+            remedy = (
+                f"Mend the spec where a rollback was needed, and run `chartgen bump {state.name} "
+                "patch`, which goes above what is released."
+            )
+            findings.append(finding("version-behind", loaded.place("version"), message, remedy))
         elif state.state == "retired" and state.latest is not None:
             message = f"{state.name} was retired on {state.latest.date[:10]}"
             findings.append(finding("app-retired", loaded.place("name"), message))
-    present = {state.name for state in states}
+    present = {*unchanged, *(state.name for state in states)}
     for name, history in ledger.by_name().items():
         if whole and history[-1].kind == "release" and name not in present:
             message = f"{name} {history[-1].version} is released, and no spec is named so"
@@ -151,10 +184,10 @@ def changed_findings(states: Iterable[AppState]) -> tuple[Finding, ...]:
     for state in states:
         if state.state == "changed" and state.difference is not None:
             loaded = state.app.loaded
-            what = "; ".join(str(change) for change in state.difference.settings[:3])
-            what = what or "market.yaml, a template or a default of chartgen changed"
-            message = f"{state.name} {loaded.spec.version} is released with other content ({what})"
-            findings.append(finding("bump-needed", loaded.place("version"), message))
+            what = state.difference.cause
+            message = f"{state.name} {loaded.spec.version} is released with other content: {what}"
+            remedy = f"Run `chartgen bump {state.name} patch`, or `chartgen publish --bump patch`."
+            findings.append(finding("bump-needed", loaded.place("version"), message, remedy))
     return tuple(findings)
 
 
@@ -176,7 +209,7 @@ def bump_edit(
             wanted = proposed_notes(state.difference)
         if wanted:
             edited = add_change_note(edited, version, wanted)
-    return Edit(loaded.path, edited)
+    return Edit(loaded.path, edited, loaded.spec.version, version)
 
 
 def rechecked(state: AppState, edit: Edit, market: MarketSettings) -> CheckedApp:
@@ -206,9 +239,8 @@ def release_of(app: CheckedApp, date: str) -> tuple[Release, dict[str, bytes]]:
     icon = icon_file(spec)
     named = ""
     if icon is not None:
-        picture = app.loaded.files[icon]
-        named = f"{spec.name}-{hashlib.sha256(picture).hexdigest()[:8]}.png"
-        files[f"{ICONS}/{named}"] = picture
+        named = _icon_name(app.loaded, icon)
+        files[f"{ICONS}/{named}"] = app.loaded.files[icon]
     notes = tuple(spec.changes.get(spec.version, ()))
     settings = app.loaded.document.value
     release = Release(
@@ -226,16 +258,18 @@ def plan_publish(
     bump: Bump | None,
     date: str,
     whole: bool = True,
+    unchanged: Iterable[str] = (),
 ) -> PublishPlan:
     """Return what publishing the apps of a market does; nothing is written here.
 
-    `whole` tells that `apps` are all specs there are, so that a missing one was deleted.
+    `unchanged` names the apps that are what was released last. `whole` tells that they and `apps`
+    are all specs there are, so that a missing one was deleted.
 
     With `bump` apps whose content changed under a released version get a higher one; without it
     each of them is a finding.
     """
     states = tuple(app_state(app, ledger, read_file) for app in apps)
-    findings = [*state_findings(states, ledger, whole=whole)]
+    findings = [*state_findings(states, ledger, whole=whole, unchanged=unchanged)]
     if bump is None:
         findings += changed_findings(states)
     edits: list[Edit] = []

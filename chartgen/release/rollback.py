@@ -8,22 +8,17 @@ what was tested then is what runs again.
 from __future__ import annotations
 
 import hashlib
-import re
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
 
 from chartgen.chart import Chart
-from chartgen.document import read_document
 from chartgen.errors import RefusedError
 from chartgen.package.read import read_package
 from chartgen.package.write import pack, package_name
 from chartgen.release.ledger import Ledger
 from chartgen.release.plan import PLATFORM_FOLDERS
 from chartgen.release.record import PackageRecord, Release
+from chartgen.release.restated import with_version
 from chartgen.release.versions import bumped
-from chartgen.yaml_text import yaml_text
-
-_MANIFEST = "OlaresManifest.yaml"
 
 
 def rollback(
@@ -58,7 +53,7 @@ def rollback(
     packages = []
     for record in target.packages:
         chart = read_package(read_file(record.file), record.file)
-        moved = _with_version(chart, target.version, version, note)
+        moved = _moved(chart, target.version, version, note)
         data = pack(moved)
         path = f"{PLATFORM_FOLDERS[record.platform]}/{package_name(name, version)}"
         files[path] = data
@@ -74,30 +69,8 @@ def rollback(
     return release, files
 
 
-def _with_version(chart: Chart, old: str, new: str, note: str) -> Chart:
-    files = dict(chart.files)
-    for path, data in chart.files.items():
-        if path == "Chart.yaml" or path == _MANIFEST or path.endswith(f"/{_MANIFEST}"):
-            document, findings = read_document(data, path)
-            if document is None or findings:
-                raise RefusedError(f"{chart.origin}: {path} cannot be read; roll back by hand")
-            files[path] = yaml_text(_moved(document.value, new, note)).encode()
-    if files["Chart.yaml"] == chart.files["Chart.yaml"]:
+def _moved(chart: Chart, old: str, new: str, note: str) -> Chart:
+    moved = with_version(chart, new, note)
+    if moved.files["Chart.yaml"] == chart.files["Chart.yaml"]:
         raise RefusedError(f"{chart.origin}: Chart.yaml does not state version {old}")
-    return Chart(chart.name, files, chart.origin)
-
-
-def _moved(value: Any, version: str, note: str) -> Any:
-    """Return a Chart.yaml or manifest with another version and other change notes."""
-    if not isinstance(value, Mapping):
-        return value
-    moved = dict(value)
-    for key in ("version", "appVersion", "versionName"):
-        if key in moved and re.fullmatch(r"\d+\.\d+\.\d+", str(moved[key])):
-            moved[key] = version
-    if "upgradeDescription" in moved:
-        moved["upgradeDescription"] = note
-    for part in ("metadata", "spec"):
-        if part in moved:
-            moved[part] = _moved(moved[part], version, note)
     return moved

@@ -5,21 +5,36 @@ Here disk meets the pure parts: everything that is decided, `chartgen.release.pl
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from chartgen.check import CheckedApp, check_app
+from chartgen.check_record import (
+    InputsNow,
+    RecordedCheck,
+    check_entry,
+    maker,
+    read_record,
+    recorded_check,
+    spec_inputs,
+    write_record,
+)
 from chartgen.errors import FindingsError, RefusedError, UnreadableError
 from chartgen.files import write_atomically
 from chartgen.findings import Finding, has_errors, in_order
 from chartgen.lint.spec import market_checks
-from chartgen.market.layout import find_specs
+from chartgen.market.layout import MARKET_FILE, find_specs
 from chartgen.market.settings import MarketSettings, load_market
-from chartgen.release.ledger import RELEASES, Ledger, append, read_ledger, verify_packages
-from chartgen.release.plan import PublishPlan
+from chartgen.olares.names import app_id
+from chartgen.release.ledger import LEDGER, RELEASES, Ledger, append, read_ledger, verify_packages
+from chartgen.release.plan import PublishPlan, content_digests
 from chartgen.release.record import Release
 from chartgen.spec.load import load_spec
+
+# What the last publish found in the specs. Safe to delete.
+CHECKS = "dist/.checked.json"
 
 
 @dataclass(frozen=True)
@@ -27,6 +42,9 @@ class Workspace:
     """A market read from disk.
 
     `apps` holds every spec that could be read, checked; `whole` tells that all of them could.
+    `unchanged` holds those of which the record of earlier checks says that they are what was
+    released last: they are not in `apps`. `checks` are the entries for that record, `made_by` the
+    chartgen that they are of.
     """
 
     folder: Path
@@ -35,6 +53,16 @@ class Workspace:
     ledger: Ledger
     findings: tuple[Finding, ...]
     whole: bool = True
+    unchanged: tuple[RecordedCheck, ...] = ()
+    checks: Mapping[str, Any] = field(default_factory=dict)
+    made_by: str = ""
+
+    @property
+    def all_findings(self) -> tuple[Finding, ...]:
+        """Return what stands and what was waived."""
+        checked = [item for app in self.apps for item in app.waived]
+        remembered = [item for app in self.unchanged for item in app.waived]
+        return (*self.findings, *checked, *remembered)
 
     def read_file(self, path: str) -> bytes:
         """Return a file below `market/releases`. Raises UnreadableError where it is missing."""
@@ -56,31 +84,110 @@ def read_workspace(
     paths: Sequence[Path] | None = None,
     *,
     on_progress: Callable[[str], object] = str,
+    remember: bool = False,
 ) -> Workspace:
     """Read and check a market; with `paths` only those of its specs.
+
+    With `remember` a spec is not checked again that an earlier check found to be what is released
+    now, and of which nothing changed since; `keep_checks` is what remembers.
 
     Raises UnreadableError where a file cannot be opened, FindingsError for a bad market.yaml,
     LedgerError for a damaged ledger.
     """
+    now = InputsNow(folder)
+    now.digest(MARKET_FILE)
     market, findings = load_market(folder)
     if market is None:
         raise FindingsError("market/market.yaml has errors; nothing else was read", findings)
     ledger = read_ledger(folder)
-    found = list(findings)
-    apps = []
     wanted = find_specs(folder) if paths is None else paths
+    made_by = maker() if remember else ""
+    record = read_record(folder / CHECKS) if remember else {}
+    known = _unchanged(wanted, record, made_by, now, ledger)
+    found = list(findings)
+    apps: list[CheckedApp] = []
+    checks: dict[str, Any] = {}
     for path in wanted:
-        loaded, faults = load_spec(folder / path, shown_as=path.as_posix())
+        file = path.as_posix()
+        if file in known:
+            found += known[file].findings
+            checks[file] = record[file]
+            on_progress(path.name)
+            continue
+        now.digest(file)
+        loaded, faults = load_spec(folder / path, shown_as=file)
         if loaded is None:
             found += faults
         else:
             app = check_app(loaded, market, None, faults)
             apps.append(app)
             found += app.findings
+            inputs = spec_inputs(folder, path, loaded.files)
+            # What was edited while it was read is left to the next check.
+            if remember and app.sound and all(now.digest(name) == inputs[name] for name in inputs):
+                checks[file] = check_entry(_recorded(app), made_by, inputs)
         on_progress(path.name)
-    found += market_checks([app.loaded for app in apps])
-    whole = paths is None and len(apps) == len(wanted)
-    return Workspace(folder, market, tuple(apps), ledger, in_order(found), whole)
+    if _names_clash((*(app.name for app in apps), *(item.name for item in known.values()))):
+        if known:
+            # Rare, and an error: the specs themselves say best which is whose.
+            plain = read_workspace(folder, paths, on_progress=on_progress)
+            return replace(plain, made_by=made_by)
+        found += market_checks([app.loaded for app in apps])
+    whole = paths is None and len(apps) + len(known) == len(wanted)
+    return Workspace(
+        folder=folder,
+        market=market,
+        apps=tuple(apps),
+        ledger=ledger,
+        findings=in_order(found),
+        whole=whole,
+        unchanged=tuple(known.values()),
+        checks=checks,
+        made_by=made_by,
+    )
+
+
+def _unchanged(
+    paths: Sequence[Path],
+    record: Mapping[str, Any],
+    made_by: str,
+    now: InputsNow,
+    ledger: Ledger,
+) -> dict[str, RecordedCheck]:
+    """Return what is recorded of the specs that are what was released last, by their paths."""
+    known = {}
+    for path in paths:
+        check = recorded_check(path.as_posix(), record, made_by, now)
+        latest = None if check is None else ledger.latest(check.name)
+        if (
+            check is not None
+            and latest is not None
+            and latest.kind == "release"
+            and latest.version == check.version
+            and content_digests(latest) == check.digests
+        ):
+            known[check.file] = check
+    return known
+
+
+def _recorded(app: CheckedApp) -> RecordedCheck:
+    digests = {platform: chart.content_digest() for platform, chart in app.charts.items()}
+    return RecordedCheck(app.loaded.file, app.name, app.version, digests, app.findings, app.waived)
+
+
+def _names_clash(names: Sequence[str]) -> bool:
+    """Tell whether two apps are one to a device, by name or by id."""
+    return len({app_id(name) for name in names}) < len(names)
+
+
+def keep_checks(workspace: Workspace) -> None:
+    """Remember the checks of a workspace that was read with `remember`.
+
+    Raises ChartgenError where the record cannot be written.
+    """
+    path = workspace.folder / CHECKS
+    if workspace.checks != read_record(path):
+        write_record(path, workspace.checks)
 
 
 def release_findings(workspace: Workspace) -> tuple[Finding, ...]:
@@ -97,11 +204,18 @@ def write_publish(workspace: Workspace, plan: PublishPlan) -> Ledger:
     """
     if has_errors(plan.findings):
         raise RefusedError("the plan has errors; nothing was written")
-    if read_ledger(workspace.folder).head != workspace.ledger.head:
+    if not _is_on_disk(workspace.folder, workspace.ledger):
         raise RefusedError("somebody else published meanwhile; run the command again")
     for edit in plan.edits:
         write_atomically(edit.path, edit.text.encode())
     return append(workspace.folder, workspace.ledger, plan.releases, plan.files)
+
+
+def _is_on_disk(folder: Path, ledger: Ledger) -> bool:
+    """Tell whether the ledger on disk is the one given. Equal bytes need not be read again."""
+    path = folder / LEDGER
+    same = path.is_file() and path.read_bytes() == ledger.data
+    return same or read_ledger(folder).head == ledger.head
 
 
 def retirement(ledger: Ledger, name: str, reason: str, date: str) -> Release:

@@ -12,16 +12,24 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from chartgen.errors import RefusedError, RemoteError
+from chartgen.market.deploy.address import address_of
 from chartgen.market.deploy.api import CloudflareApi
 from chartgen.market.deploy.assets import Sent, send_assets
-from chartgen.market.deploy.failures import NO_PERMISSION, ApiError, BusyError, LostAnswerError
+from chartgen.market.deploy.failures import BusyError, LostAnswerError
 from chartgen.market.deploy.http import Http
 from chartgen.market.deploy.plan import MAX_FILES_FREE, digest_of, short_message
 from chartgen.market.deploy.probes import probes_of, wait_for
 from chartgen.market.deploy.publication import Deployed, Publication, Step
-from chartgen.market.deploy.shapes import Deployment, Reach, Version
+from chartgen.market.deploy.shapes import Deployment, Reach
+from chartgen.market.deploy.standing import (
+    WAY_OUT,
+    Standing,
+    described,
+    find_standing,
+    live_deployment,
+    refuse_foreign,
+)
 from chartgen.market.deploy.waiting import TRIES, backoff_seconds
-from chartgen.terminal import one_line
 
 # A deployment arrives everywhere within seconds; nobody promises a figure. Devices ask every five
 # minutes, so two minutes cost them nothing.
@@ -30,7 +38,6 @@ ARRIVAL_SECONDS = 120.0
 NEW_NAME_SECONDS = 900.0
 _VERSION_LABEL = 8
 _BACK = "chartgen: back to the version before, the new one did not arrive"
-_WAY_OUT = "Take over what was published there (git pull), or publish with --force to replace it."
 
 T = TypeVar("T")
 
@@ -55,10 +62,11 @@ class _Run:
         self.probes = probes_of(self.plan.site)
 
     def publish(self) -> Deployed:
-        host = self._account_host()
-        has_domain = self._has_domain()
-        before = self._deployment()
-        live = self._live_version(before)
+        standing = find_standing(self.api, self.target)
+        refuse_foreign(standing, self.target, self.publication.claim)
+        self._register(standing)
+        host, before = standing.host, standing.deployment
+        live = self._live_version(standing)
         if live is not None:
             self._say("this version is deployed already")
             version_id, sent = live, Sent(0, 0)
@@ -70,7 +78,7 @@ class _Run:
             self._deploy(version_id, before)
             former = before.version_id
         try:
-            url, fresh = self._open(reach, host, has_domain=has_domain)
+            url, fresh = self._open(reach, host, has_domain=standing.has_domain)
             self._wait(url, fresh=fresh)
         except RemoteError as error:
             raise self._withdrawn(error, version_id, former) from None
@@ -78,66 +86,22 @@ class _Run:
 
     # What is there -----------------------------------------------------------------------------
 
-    def _account_host(self) -> str | None:
-        """Return the domain below which the account's Workers are.
-
-        None where the token may not read it, and the market's own domain does without it. A token
-        for one Worker only is such a one (wrangler 4.164.0, triggers/subdomain.ts).
-        """
+    def _register(self, standing: Standing) -> None:
+        """Give the account the workers.dev name that it is to get."""
         wanted = self.target.account_name
-        try:
-            found = self.api.account_name()
-        except ApiError as error:
-            if error.code != NO_PERMISSION or (wanted is None and self.target.domain is None):
-                raise
-            return f"{wanted}.workers.dev" if wanted is not None else None
-        if found is None and wanted is not None:
+        if standing.unregistered and wanted is not None:
             self._say(f"registering {wanted}.workers.dev")
             self.api.register_account_name(wanted)
-            found = wanted
-        if found is None:
-            raise RefusedError(
-                "your Cloudflare account has no workers.dev name yet, and takes no Worker without "
-                "one. Open https://dash.cloudflare.com/?to=/:account/workers-and-pages once, "
-                "which registers one, and run this again."
-            )
-        return f"{found}.workers.dev"
-
-    def _has_domain(self) -> bool:
-        """Tell whether the target's domain leads to the Worker; refuse one that leads elsewhere."""
-        if self.target.domain is None:
-            return False
-        found = self.api.domain(self.target.domain)
-        if found is not None and found.service != self.name:
-            raise RefusedError(
-                f"{self.target.domain} leads to the Worker {found.service!r}; detach it there, or "
-                "choose another domain"
-            )
-        return found is not None
 
     def _deployment(self) -> Deployment | None:
-        return next(iter(self.api.deployments(self.name)), None)
+        return live_deployment(self.api, self.name)
 
-    def _live_version(self, deployment: Deployment | None) -> str | None:
-        """Return the id of this very version if it is live; refuse where somebody else's is."""
-        if deployment is None:
+    def _live_version(self, standing: Standing) -> str | None:
+        """Return the id of this very version if all traffic goes to it."""
+        deployment, version = standing.deployment, standing.version
+        if deployment is None or version is None or not deployment.is_all(version.id):
             return None
-        version = self.api.version(self.name, deployment.version_id)
-        is_known = self.publication.may_replace(version)
-        is_whole = deployment.is_all(version.id)
-        if not self.publication.force and not (is_known and is_whole):
-            what = (
-                "two versions share the traffic" if is_known else "it was not published from here"
-            )
-            raise RefusedError(f"{self._described(deployment, version)}: {what}. {_WAY_OUT}")
-        is_this = digest_of(version.tag) == self.plan.digest
-        return version.id if is_this and is_whole else None
-
-    def _described(self, deployment: Deployment, version: Version) -> str:
-        author = f" by {one_line(deployment.author_email)}" if deployment.author_email else ""
-        message = f", {version.message!r}" if version.message else ""
-        when = f" of {one_line(deployment.created_on)[:19]}" if deployment.created_on else ""
-        return f"{self.name} serves version {version.id}{when}{author}{message}"
+        return version.id if digest_of(version.tag) == self.plan.digest else None
 
     # Uploading ---------------------------------------------------------------------------------
 
@@ -216,24 +180,25 @@ class _Run:
         return None
 
     def _refuse_if_overtaken(self, before: Deployment | None, now: Deployment | None) -> None:
-        if now is None or (before and now.id == before.id) or self.publication.force:
+        if now is None or (before and now.id == before.id) or self.publication.claim.force:
             return
         version = self.api.version(self.name, now.version_id)
         raise RefusedError(
-            f"somebody else deployed meanwhile: {self._described(now, version)}. {_WAY_OUT}"
+            f"somebody else deployed meanwhile: {described(self.name, now, version)}. {WAY_OUT}"
         )
 
     def _open(self, reach: Reach, host: str | None, *, has_domain: bool) -> tuple[str, bool]:
         """Make the market reachable; return its address, and whether that is a new one."""
+        url = address_of(self.target, host)
+        # Without a domain of its own a market goes nowhere where the host is unknown.
+        assert url is not None
         if self.target.domain is None:
-            url = f"https://{self.name}.{host}"
             if not reach.enabled:
                 self._say(f"opening {url}")
                 reach = Reach(enabled=True, previews_enabled=reach.previews_enabled)
                 self.api.set_reach(self.name, reach)
                 return url, True
             return url, False
-        url = f"https://{self.target.domain}"
         if not has_domain:
             self._say(f"attaching {url}")
             self.api.attach_domain(self.name, self.target.domain, self.target.zone)

@@ -2,11 +2,13 @@
 
     FOLDER/current         the market: a link to one of the trees, replaced in one step
     FOLDER/site-…/         trees, the present one and the one before it
+    FOLDER/spare-…/        an older tree, out of which the next one is made
     FOLDER/nginx.conf      a server that answers as devices expect, and an image of it: written
     FOLDER/Containerfile   once, then left to the person
 
-A tree is written whole under another name first, so a reader of `current` sees the old market or
-the new one. The tree before is kept for whoever is still reading it.
+A tree is made whole under another name first, so a reader of `current` sees the old market or the
+new one. The tree before is kept for whoever is still reading it. The spare one holds most of what
+the next market needs, which then is compared and not written again.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from chartgen.check_record import file_digest
 from chartgen.errors import ChartgenError, RefusedError
 from chartgen.files import write_atomically
 from chartgen.market.routes import answer, content
@@ -31,7 +34,7 @@ CURRENT = "current"
 _HOSTING = "/_hosting"
 # Says which tree it is, and that the tree is whole: it is written last.
 _DIGEST = "_hosting/digest"
-_TREE, _UNFINISHED = "site-", ".unfinished-"
+_TREE, _SPARE, _UNFINISHED = "site-", "spare-", ".unfinished-"
 _OURS = ("nginx.conf", "Containerfile")
 # Replaced by what a device calls its source, in nginx.conf.
 _ANY_SOURCE = "@source_id@"
@@ -136,7 +139,7 @@ def check_folder(folder: Path) -> None:
 def _is_ours(path: Path) -> bool:
     if path.name == CURRENT and path.is_symlink():
         return path.readlink().name.startswith(_TREE)
-    if path.name == CURRENT or path.name.startswith(_TREE):
+    if path.name == CURRENT or path.name.startswith((_TREE, _SPARE)):
         return bool(_digest_in(path))
     return path.name in _OURS or path.name.startswith(_UNFINISHED)
 
@@ -165,15 +168,23 @@ def _digest_in(root: Path) -> str:
 def _put(folder: Path, digest: str, site: Site, extra: Mapping[str, bytes]) -> None:
     """Write a tree beside the others, and make it the current one."""
     unfinished = _new_name(folder, _UNFINISHED)
-    unfinished.mkdir()
+    spare = min(_spares(folder), default=None)
+    if spare is None:
+        unfinished.mkdir()
+    else:
+        spare.rename(unfinished)
     try:
+        (unfinished / _DIGEST).unlink(missing_ok=True)
+        kept = _kept_files(unfinished, site, extra)
         for path in site.files:
-            _write(unfinished, path, site.content(path))
+            if path not in kept:
+                _write(unfinished, path, site.content(path))
         for path, data in extra.items():
-            _write(unfinished, path, data)
+            if path not in kept:
+                _write(unfinished, path, data)
         _write(unfinished, f"/{_DIGEST}", f"{digest}\n".encode())
-        for inner in (unfinished, *(path for path in unfinished.rglob("*") if path.is_dir())):
-            inner.chmod(0o755)  # Whatever the umask: the web server is another user.
+        for inner, _, _ in os.walk(unfinished):
+            Path(inner).chmod(0o755)  # Whatever the umask: the web server is another user.
         if hasattr(os, "sync"):
             # Once for all files: waiting for each of ten thousand takes a minute.
             os.sync()
@@ -184,6 +195,34 @@ def _put(folder: Path, digest: str, site: Site, extra: Mapping[str, bytes]) -> N
         raise
     former = _make_current(folder, tree)
     _retire_others(folder, {tree.name, former})
+
+
+def _spares(folder: Path) -> list[Path]:
+    return [path for path in folder.iterdir() if path.name.startswith(_SPARE)]
+
+
+def _kept_files(root: Path, site: Site, extra: Mapping[str, bytes]) -> set[str]:
+    """Return the paths of which a tree has the right bytes; all else is removed from it."""
+    digests = {path: file.sha256 for path, file in site.files.items()}
+    digests |= {path: hashlib.sha256(data).hexdigest() for path, data in extra.items()}
+    kept: set[str] = set()
+    for name, folders, files in os.walk(root, topdown=False):
+        inner = Path(name)
+        for file in files:
+            target = inner / file
+            path = target.as_posix().removeprefix(root.as_posix())
+            # A link may lead anywhere, whatever is there now.
+            if file_digest(target) == digests.get(path) and not target.is_symlink():
+                kept.add(path)
+            else:
+                target.unlink()
+        for folder in folders:
+            below = inner / folder
+            if below.is_symlink():
+                below.unlink()
+            elif not any(below.iterdir()):
+                below.rmdir()
+    return kept
 
 
 def _new_name(folder: Path, kind: str) -> Path:
@@ -228,9 +267,9 @@ def _set_aside(current: Path) -> str:
 
 def _retire_others(folder: Path, kept: set[str]) -> None:
     """Give up the trees of earlier runs. Half removed, one would be nobody's tree any more."""
-    for path in folder.iterdir():
+    for path in sorted(folder.iterdir()):
         if path.name.startswith(_TREE) and path.name not in kept:
-            path.rename(_new_name(folder, _UNFINISHED))
+            path.rename(_new_name(folder, _UNFINISHED if _spares(folder) else _SPARE))
 
 
 def _remove_unfinished(folder: Path) -> None:

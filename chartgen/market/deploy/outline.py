@@ -9,7 +9,8 @@ from typing import Literal
 from chartgen.market.deploy.plan import Plan
 from chartgen.market.deploy.publication import Target
 
-When = Literal["always", "if needed", "first time", "later"]
+# "Changed" is what differs from the version that is live; without a live one everything does.
+When = Literal["always", "if needed", "first time", "later", "if changed", "later, if changed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,21 +43,22 @@ class Outline:
 
 def outline(plan: Plan, target: Target) -> Outline:
     """Return what publishing a plan would send. Pure: what is there already is not known."""
-    different = plan.by_hash
-    file_bytes = sum(asset.size for asset in different.values())
+    sizes = [asset.size for asset in plan.by_hash.values()]
+    # Base64 makes four characters of three bytes, and of what is left of each file.
+    sent_bytes = sum((size + 2) // 3 * 4 for size in sizes)
     module_bytes = sum(len(data) for _, data in plan.script.modules.values())
     return Outline(
         worker=target.name,
         files=len(plan.assets),
-        different_files=len(different),
-        file_bytes=file_bytes,
+        different_files=len(sizes),
+        file_bytes=sum(sizes),
         modules=len(plan.script.modules),
         module_bytes=module_bytes,
-        calls=tuple(_calls(target, file_bytes, module_bytes)),
+        calls=tuple(_calls(target, sent_bytes, module_bytes)),
     )
 
 
-def _calls(target: Target, file_bytes: int, module_bytes: int) -> Iterator[PlannedCall]:
+def _calls(target: Target, sent_bytes: int, module_bytes: int) -> Iterator[PlannedCall]:
     script = f"/workers/scripts/{target.name}"
     yield PlannedCall("GET", "/workers/subdomain", "the account's workers.dev name")
     if target.account_name is not None:
@@ -66,18 +68,19 @@ def _calls(target: Target, file_bytes: int, module_bytes: int) -> Iterator[Plann
         yield PlannedCall("GET", "/workers/domains", f"what {target.domain} leads to")
     yield PlannedCall("GET", f"{script}/deployments", "what is live")
     yield PlannedCall("GET", f"{script}/versions/…", "who published it", "later")
-    yield PlannedCall("POST", f"{script}/assets-upload-session", "which files are missing")
-    # Base64 makes four characters of three bytes.
-    sent = (file_bytes + 2) // 3 * 4
+    about = "which files are missing"
+    yield PlannedCall("POST", f"{script}/assets-upload-session", about, "if changed")
     upload = "/workers/assets/upload?base64=true"
-    yield PlannedCall("POST", upload, "the missing files, in buckets", "if needed", sent)
+    yield PlannedCall("POST", upload, "the missing files, in buckets", "if needed", sent_bytes)
     yield PlannedCall("PUT", script, "the Worker's first version", "first time", module_bytes)
-    yield PlannedCall("POST", f"{script}/versions", "a new version", "later", module_bytes)
+    about = "a new version"
+    yield PlannedCall("POST", f"{script}/versions", about, "later, if changed", module_bytes)
     yield PlannedCall("GET", f"{script}/subdomain", "where the Worker is reached")
     if target.check_first:
         about = "open the address of the version, which is then checked"
         yield PlannedCall("POST", f"{script}/subdomain", about, "if needed")
-    yield PlannedCall("POST", f"{script}/deployments", "all traffic to the new version", "later")
+    about = "all traffic to the new version"
+    yield PlannedCall("POST", f"{script}/deployments", about, "later, if changed")
     if target.domain is not None:
         yield PlannedCall("PUT", "/workers/domains", f"attach {target.domain}", "if needed")
     else:

@@ -75,11 +75,11 @@ def _silent(_step: Step) -> None:
     """Tell nobody."""
 
 
-@dataclass(frozen=True)
-class Publication:
-    """One run: a plan, where it goes, and what may be replaced by it.
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """Which live market a publisher may replace.
 
-    `origin` names the ledger that the site was made from (its head, empty before the first
+    `origin` names the ledger that the new one is made from (its head, empty before the first
     release). What is live may be replaced if it is one of `known_versions`, or was made from one
     of `known_origins`, from `origin`, or from no release at all; anything else is somebody else's
     work, and is replaced only with `force`.
@@ -87,28 +87,35 @@ class Publication:
     Raises RefusedError for an origin that is none.
     """
 
-    plan: Plan
-    target: Target
     origin: str
-    message: str = ""
     known_versions: Collection[str] = ()
     known_origins: Collection[str] = ()
     force: bool = False
-    progress: Progress = field(default=_silent, compare=False)
 
     def __post_init__(self) -> None:
         """Check the origin before anything is sent."""
         check_origin(self.origin or NO_RELEASE)
 
-    @property
-    def tag(self) -> str:
-        """Return the tag of the version."""
-        return self.plan.tag(self.origin or NO_RELEASE)
-
-    def may_replace(self, version: Version) -> bool:
+    def covers(self, version: Version) -> bool:
         """Tell whether a version is no loss to anybody else."""
         origins = {self.origin, NO_RELEASE, *self.known_origins}
         return version.id in self.known_versions or origin_of(version.tag) in origins - {""}
+
+
+@dataclass(frozen=True)
+class Publication:
+    """One run: a plan, where it goes, and what may be replaced by it."""
+
+    plan: Plan
+    target: Target
+    claim: Claim
+    message: str = ""
+    progress: Progress = field(default=_silent, compare=False)
+
+    @property
+    def tag(self) -> str:
+        """Return the tag of the version."""
+        return self.plan.tag(self.claim.origin or NO_RELEASE)
 
 
 @dataclass(frozen=True, slots=True)

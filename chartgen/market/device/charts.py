@@ -28,6 +28,8 @@ Route = Literal["v1", "v2"]
 Lint = Callable[[Chart], tuple[Finding, ...]]
 
 _GZIP_MAGIC = b"\x1f\x8b"
+# What a finding says of bytes that no ledger names.
+NOT_PUBLISHED = "no chart of this name and version"
 _GZIP_TYPES = frozenset({"application/gzip", "application/x-gzip", "application/octet-stream"})
 # Generation A gives download and render three seconds in all (market-protocol-v1 §2.8).
 _FAST = 3.0
@@ -113,7 +115,7 @@ def _check_chart(
         message = "the chart has other bytes than under the v1 path"
         source.fault("market-charts-disagree", place, message)
     if wanted.sha256 is not None and digest != wanted.sha256:
-        published = wanted.sha256 or "no chart of this name and version"
+        published = wanted.sha256 or NOT_PUBLISHED
         message = f"the SHA-256 is {digest}; published was {published}"
         source.fault("market-chart-differs", place, message)
     if wanted.current and digest not in fetched.linted:

@@ -10,7 +10,9 @@ The library is httpx2, as in `chartgen.market.deploy.http`.
 from __future__ import annotations
 
 import enum
+import re
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -28,6 +30,11 @@ if TYPE_CHECKING:
 
 USER_AGENT = "go-resty/2.12.0 (https://github.com/go-resty/resty)"
 _CONNECT_SECONDS = 10.0
+_REASONS: tuple[tuple[type[Exception], str], ...] = (
+    (socket.gaierror, "the name of the host is not known"),
+    (ConnectionRefusedError, "the connection was refused, nothing listens there"),
+    (ssl.SSLError, "whoever listens there does not speak TLS, as https wants it"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +200,23 @@ def _too_slow(call: Call) -> str:
 
 def _reason(error: Exception) -> str:
     """Say in a few words what happened to the connection."""
+    import httpx2
+
     if "CERTIFICATE_VERIFY_FAILED" in str(error):
         return "its certificate could not be verified"
-    return one_line(str(error))[:200] or type(error).__name__
+    if isinstance(error, httpx2.ConnectTimeout):
+        return f"no connection came about in {_CONNECT_SECONDS:g} s"
+    for cause in _causes(error):
+        for kind, words in _REASONS:
+            if isinstance(cause, kind):
+                return words
+    text = re.sub(r"\[Errno -?[0-9]+\] ", "", one_line(str(error)))
+    return text[:200] or type(error).__name__
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """Yield an exception and all that led to it."""
+    following: BaseException | None = error
+    while following is not None:
+        yield following
+        following = following.__cause__ or following.__context__

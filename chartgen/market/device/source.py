@@ -17,7 +17,7 @@ from typing import Any
 from urllib.parse import quote, urlencode, urljoin, urlsplit
 
 from chartgen.market.device.address import Base, same_origin
-from chartgen.market.device.client import Call, Fetch, NoReplyError, Reply
+from chartgen.market.device.client import Call, Fetch, NoReplyError, Reply, Trouble
 from chartgen.market.device.faults import Faults, shown
 from chartgen.market.device.wire import Wire, parse_json
 
@@ -45,9 +45,15 @@ _POST_LOST = frozenset({301, 302, 303})
 
 @dataclass
 class Line:
-    """The line to a market, which several conversations share: how often it was silent in a row."""
+    """The line to a market, which several conversations share.
+
+    `silent` counts the requests in a row without a whole answer. `reached` tells that somebody was
+    there at all; until then `obstacle` says why nobody was.
+    """
 
     silent: int = 0
+    reached: bool = False
+    obstacle: str = ""
 
     @property
     def dead(self) -> bool:
@@ -180,9 +186,14 @@ class Source:
             self.seconds += error.seconds
             self.faults.add(error.trouble.value, place, error.reason)
             self.line.silent += 1
+            if error.trouble is Trouble.UNREACHABLE:
+                self.line.obstacle = self.line.obstacle or error.reason
+            else:
+                self.line.reached = True
             self._note_end(place)
             return None
         self.line.silent = 0
+        self.line.reached = True
         self.seconds += reply.seconds
         self.received += len(reply.body)
         self._note_end(place)

@@ -8,18 +8,22 @@ Memory is needed for the lists and for one chart at a time.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from urllib.parse import urlsplit
 
-from chartgen.findings import Finding, has_errors
+from chartgen.findings import Finding, Place, has_errors
 from chartgen.lint.chart import lint_chart
+from chartgen.lint.rules import finding
 from chartgen.market.device import generation_a, generation_b, generation_c
 from chartgen.market.device.address import (
     Base,
     has_top_level_domain,
+    is_loopback,
     legacy_base,
     read_address,
 )
 from chartgen.market.device.charts import (
+    NOT_PUBLISHED,
     Fetched,
     Lint,
     Route,
@@ -48,6 +52,12 @@ _SYNCS = {"A": generation_a.sync, "B": generation_b.sync, "C": generation_c.sync
 # What generation A grants each chart (market-protocol-v1 §2.8), and what people grant all.
 _SECONDS_PER_CHART = 3.0
 _MOST_SECONDS = 4 * 3600.0
+# What a ledger does not know, and what is said of it where `chartgen serve` is the likely cause.
+_UNPUBLISHED = frozenset({"market-ahead", "market-app-unknown"})
+_PREVIEW = (
+    "`chartgen serve` shows what is not published yet. Serve it with --released, publish first, or "
+    "verify with --no-ledger."
+)
 
 
 @dataclass(frozen=True)
@@ -63,7 +73,10 @@ class BaseReport:
 
 @dataclass(frozen=True)
 class VerifyReport:
-    """The outcome of a verification: findings, and what was read on the way."""
+    """The outcome of a verification: findings, and what was read on the way.
+
+    Where nobody was there to ask, `reached` is False, and a finding says why.
+    """
 
     url: str
     compared: bool
@@ -71,6 +84,7 @@ class VerifyReport:
     findings: tuple[Finding, ...]
     requests: int
     received_bytes: int
+    reached: bool = True
 
     @property
     def sound(self) -> bool:
@@ -131,14 +145,33 @@ class _Verification:
             reports.append(self._base(beside))
         if self._goes_on:
             self._files(address, reports)
+        reached = self._line.reached
         return VerifyReport(
             url=address.url,
             compared=self._ledger is not None,
             bases=tuple(reports),
-            findings=self._faults.findings(),
+            findings=self._findings(address) if reached else (self._unreachable(address),),
             requests=sum(source.requests for source in self._sources),
             received_bytes=sum(source.received for source in self._sources),
+            reached=reached,
         )
+
+    def _findings(self, address: Base) -> tuple[Finding, ...]:
+        """Return what was found; of a market of this machine with the likely cause."""
+        found = self._faults.findings()
+        if not is_loopback(urlsplit(address.url).hostname):
+            return found
+        return tuple(
+            replace(item, remedy=_PREVIEW) if _is_unpublished(item) else item for item in found
+        )
+
+    def _unreachable(self, address: Base) -> Finding:
+        """Say once that nobody is there; each request by itself would only say it again."""
+        message = f"{address.url} cannot be reached: {self._line.obstacle}"
+        remedy = ""
+        if is_loopback(urlsplit(address.url).hostname):
+            remedy = "Run `chartgen serve`, and verify the address that it prints."
+        return finding("market-unreachable", Place(address.path or "/"), message, remedy)
 
     @property
     def _goes_on(self) -> bool:
@@ -225,6 +258,10 @@ class _Verification:
         ordered = [apps[key] for key in sorted(apps)]
         known |= check_icons(source, ordered, self._ledger)
         check_sums(source, known, needed=self._ledger is not None)
+
+
+def _is_unpublished(item: Finding) -> bool:
+    return item.rule in _UNPUBLISHED or item.message.endswith(NOT_PUBLISHED)
 
 
 def _budget(files: int) -> float:
