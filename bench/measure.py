@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from statistics import median
 
 # Unit of `ru_maxrss` by getrusage(2): KiB, on macOS bytes.
-_PEAK_UNITS_PER_MIB = 1024 * 1024 if sys.platform == "darwin" else 1024
+PEAK_UNITS_PER_MIB = 1024 * 1024 if sys.platform == "darwin" else 1024
 
 
 class FailedRunError(Exception):
@@ -62,7 +62,7 @@ def output_of(command: Sequence[str], environment: Mapping[str, str]) -> tuple[C
     if status != 0:
         raise FailedRunError(f"{' '.join(command)} failed:\n{said[-2000:]}")
     cpu = usage.ru_utime + usage.ru_stime
-    return Cost(cpu, wall, usage.ru_maxrss / _PEAK_UNITS_PER_MIB), said
+    return Cost(cpu, wall, usage.ru_maxrss / PEAK_UNITS_PER_MIB), said
 
 
 def median_cost(costs: Sequence[Cost]) -> Cost:

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
 
 from bench.builds import Builds
 from bench.measure import Cost
+from bench.site import LONG, SiteBuild
 from bench.startup import Startup
 from bench.targets import Target, cheaper_again, cheaper_than_helm, ratio
+
+if TYPE_CHECKING:
+    from bench.publish import Publishes
 
 _BUILDS_HEAD = (
     "apps",
@@ -24,19 +29,33 @@ _BUILDS_HEAD = (
     "build/again CPU",
     "peak MiB",
 )
+_SITES_HEAD = ("apps", "CPU s", "wall s", "CPU ms/app", "peak MiB")
+_PUBLISHES_HEAD = ("apps", "first CPU s", "wall s", "one CPU s", "wall s", "peak MiB")
 
 
-def as_text(
-    machine: Mapping[str, object],
-    builds: Sequence[Builds],
-    startup: Startup,
-    targets: Sequence[Target],
-) -> str:
-    """Return the tables: milliseconds for each app, start-up, and the targets."""
+@dataclass(frozen=True, slots=True)
+class Results:
+    """All that one run measured, on a machine that is described in a few words."""
+
+    machine: Mapping[str, object]
+    builds: Sequence[Builds]
+    sites: Sequence[SiteBuild]
+    publishes: Sequence[Publishes]
+    startup: Startup
+    targets: Sequence[Target]
+
+
+def as_text(results: Results) -> str:
+    """Return the tables: packages, sites, start-up, and the targets."""
+    startup, targets = results.startup, results.targets
     parts = [
-        ", ".join(f"{key} {value}" for key, value in machine.items()),
-        "Milliseconds for each app:",
-        table([_BUILDS_HEAD, *map(_builds_row, builds)]),
+        ", ".join(f"{key} {value}" for key, value in results.machine.items()),
+        "Packages, milliseconds for each app:",
+        table([_BUILDS_HEAD, *map(_builds_row, results.builds)]),
+        f"The market's site, built from its ledger (from {LONG:,} apps on once):",
+        table([_SITES_HEAD, *map(_site_row, results.sites)]),
+        "Publishes into a folder, of all apps at first and of one changed app:",
+        table([_PUBLISHES_HEAD, *map(_publishes_row, results.publishes)]),
         "Milliseconds to start:",
         table(
             [
@@ -51,18 +70,15 @@ def as_text(
     return "\n\n".join(parts) + "\n"
 
 
-def as_json(
-    machine: Mapping[str, object],
-    builds: Sequence[Builds],
-    startup: Startup,
-    targets: Sequence[Target],
-) -> str:
+def as_json(results: Results) -> str:
     """Return one document: seconds for whole runs, MiB, and the targets."""
     document = {
-        "machine": machine,
-        "builds": [asdict(item) for item in builds],
-        "startup": asdict(startup),
-        "targets": [{**asdict(item), "met": item.met} for item in targets],
+        "machine": results.machine,
+        "builds": [asdict(item) for item in results.builds],
+        "sites": [asdict(item) for item in results.sites],
+        "publishes": [asdict(item) for item in results.publishes],
+        "startup": asdict(results.startup),
+        "targets": [{**asdict(item), "met": item.met} for item in results.targets],
     }
     return json.dumps(document, indent=2) + "\n"
 
@@ -93,6 +109,30 @@ def _builds_row(item: Builds) -> tuple[str, ...]:
         against_wall,
         f"{cheaper_again(item):.1f}",
         f"{item.first.peak_mib:.0f}",
+    )
+
+
+def _site_row(item: SiteBuild) -> tuple[str, ...]:
+    cost = item.cost
+    return (
+        f"{item.apps:,}",
+        f"{cost.cpu_seconds:.2f}",
+        f"{cost.wall_seconds:.2f}",
+        f"{1000 * cost.cpu_seconds / item.apps:.2f}",
+        f"{cost.peak_mib:.0f}",
+    )
+
+
+def _publishes_row(item: Publishes) -> tuple[str, ...]:
+    seconds = (
+        cost
+        for run in (item.first, item.one_changed)
+        for cost in (run.cpu_seconds, run.wall_seconds)
+    )
+    return (
+        f"{item.apps:,}",
+        *(f"{cost:.2f}" for cost in seconds),
+        f"{item.one_changed.peak_mib:.0f}",
     )
 
 

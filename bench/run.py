@@ -18,38 +18,62 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from bench.builds import measure_builds
 from bench.measure import FailedRunError, output_of
-from bench.report import as_json, as_text
+from bench.publish import QUICK_SIZES as QUICK_PUBLISHES
+from bench.publish import SIZES as PUBLISHES
+from bench.publish import measure_publishes
+from bench.report import Results, as_json, as_text
+from bench.site import measure_sites
 from bench.startup import measure_startup
-from bench.targets import MANY, MOST, targets
+from bench.targets import MANY, MOST, SITE_FEW, SITE_MANY, SITE_MOST, targets
 
 ROOT = Path(__file__).resolve().parent.parent
 QUICK_SIZES = (1, 10)
 SIZES = (*QUICK_SIZES, MANY, MOST)
+QUICK_SITES = (SITE_FEW,)
+SITES = (*QUICK_SITES, SITE_MANY, SITE_MOST)
 STARTS = 20
 
 
 def main() -> int:
     """Measure and print; 1 where something that is measured does not work at all."""
     parser = argparse.ArgumentParser(description="Measure chartgen against Helm and its targets.")
-    parser.add_argument("--quick", action="store_true", help="markets of 1 and 10 apps only")
+    parser.add_argument("--quick", action="store_true", help="small markets only")
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     parser.add_argument("--rounds", type=int, default=3, help="rounds of builds, by default 3")
     given = parser.parse_args()
-    sizes = QUICK_SIZES if given.quick else SIZES
     rounds = max(1, given.rounds)
     helm = find_helm3()
     if helm is None:
         say("no Helm 3 here (see tools/install-helm3.sh), so nothing is compared with it")
-    with tempfile.TemporaryDirectory(prefix="chartgen-bench-") as scratch:
-        environment = clean_environment(Path(scratch) / "bytecode")
+    with tempfile.TemporaryDirectory(prefix="chartgen-bench-") as folder:
+        scratch = Path(folder)
+        published = scratch / "published"
+        published.mkdir()
+        environment = clean_environment(scratch / "bytecode")
         try:
             startup = measure_startup(STARTS, environment)
             builds = measure_builds(
                 ROOT,
-                Path(scratch),
-                sizes,
+                scratch / "builds",
+                QUICK_SIZES if given.quick else SIZES,
                 rounds=rounds,
                 helm=helm[0] if helm else None,
+                environment=environment,
+                on_progress=say,
+            )
+            sites = measure_sites(
+                ROOT,
+                scratch / "sites",
+                QUICK_SITES if given.quick else SITES,
+                rounds=rounds,
+                environment=environment,
+                on_progress=say,
+            )
+            publishes = measure_publishes(
+                ROOT,
+                published,
+                QUICK_PUBLISHES if given.quick else PUBLISHES,
+                rounds=rounds,
                 environment=environment,
                 on_progress=say,
             )
@@ -63,8 +87,9 @@ def main() -> int:
         "medians of": rounds,
         "Helm": helm[1] if helm else "absent",
     }
-    show = as_json if given.json else as_text
-    sys.stdout.write(show(machine, builds, startup, targets(builds, startup)))
+    found = targets(builds, startup, sites, publishes)
+    results = Results(machine, builds, sites, publishes, startup, found)
+    sys.stdout.write(as_json(results) if given.json else as_text(results))
     return 0
 
 

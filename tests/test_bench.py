@@ -11,9 +11,11 @@ import pytest
 from bench.builds import Builds
 from bench.market import numbered_spec, write_market
 from bench.measure import NOTHING, Cost, median_cost
-from bench.report import as_json, as_text, table
+from bench.publish import Publishes
+from bench.report import Results, as_json, as_text, table
+from bench.site import SiteBuild
 from bench.startup import Startup
-from bench.targets import cheaper_than_helm, growth, ratio, targets
+from bench.targets import cheaper_than_helm, growth, mib_per_app, ratio, targets
 from chartgen.market.layout import find_specs
 from chartgen.spec.load import load_spec
 
@@ -109,6 +111,37 @@ def test_only_what_was_measured_has_a_target(sizes: tuple[int, ...], count: int)
     assert len(targets([builds(size, first=1) for size in sizes], STARTUP)) == count
 
 
+def sites(*, many: float = 6, most: float = 60, peak: float = 1050) -> list[SiteBuild]:
+    """Sites of three sizes; an app adds 0.1 MiB to the 46.8 of a process without any."""
+    figures = [(32, 0.2, 50), (1000, many, 146.8), (10_000, most, peak)]
+    return [SiteBuild(apps, cost(cpu, mib)) for apps, cpu, mib in figures]
+
+
+@pytest.mark.parametrize(
+    ("cpu", "peak", "value", "memory"),
+    [(60, 1046.8, 1, 1), (72, 1246.16, 1.2, 1.2), (73, 1300, 1.217, 1.254)],
+)
+def test_a_site_is_linear_where_an_app_costs_the_same_among_many(
+    cpu: float, peak: float, value: float, memory: float
+) -> None:
+    found = targets([], STARTUP, sites(most=cpu, peak=peak))[:2]
+    assert [item.value for item in found] == pytest.approx([value, memory], abs=0.001)
+    assert mib_per_app(*sites()[:2]) == pytest.approx(0.1)
+
+
+@pytest.mark.parametrize(("left", "count"), [(slice(2), 1), (slice(1, 3), 2), (slice(3), 3)])
+def test_sites_that_were_not_measured_have_no_target(left: slice, count: int) -> None:
+    assert len(targets([], STARTUP, sites()[left])) == count
+
+
+@pytest.mark.parametrize(("many", "met"), [(1.0, True), (1.01, False)])
+def test_one_changed_app_of_many_costs_less_than_two_alone(many: float, met: bool) -> None:
+    published = [Publishes(1, cost(9), cost(0.5)), Publishes(1000, cost(99), cost(many))]
+    target, _ = targets([], STARTUP, [], published)
+    assert (target.value, target.met) == (2 * many, met)
+    assert len(targets([], STARTUP, [], published[:1])) == 1
+
+
 def test_table_aligns_its_columns() -> None:
     assert (
         table([("app", "ms"), ("a", "10.5"), ("longer", "")])
@@ -118,16 +151,24 @@ def test_table_aligns_its_columns() -> None:
 
 def test_reports_hold_every_figure() -> None:
     measured = [builds(10, first=0.5, again=0.25, helm=2)]
-    found = targets(measured, STARTUP)
-    text = as_text({"cores": 2}, measured, STARTUP, found)
+    sites = [SiteBuild(1000, Cost(6.25, 12.5, 164.6))]
+    published = [Publishes(1000, Cost(50, 60, 90), Cost(0.75, 1.5, 80))]
+    found = targets(measured, STARTUP, sites, published)
+    results = Results({"cores": 2}, measured, sites, published, STARTUP, found)
+    text = as_text(results)
     row = "10 50.0 100.0 25.0 50.0 200.0 400.0 4.0 4.0 2.0 120"
-    assert row in [" ".join(line.split()) for line in text.split("\n")]
+    rows = [" ".join(line.split()) for line in text.split("\n")]
+    assert row in rows
+    assert "1,000 6.25 12.50 6.25 165" in rows
+    assert "1,000 50.00 60.00 0.75 1.50 80" in rows
     assert "--help, in imports of click  1.50  <= 2.5  met" in text
-    document = json.loads(as_json({"cores": 2}, measured, STARTUP, found))
+    document = json.loads(as_json(results))
     assert document["builds"][0]["helm"] == {
         "cpu_seconds": 2,
         "wall_seconds": 4,
         "peak_mib": 50,
     }
     assert document["startup"]["help"]["cpu_seconds"] == 0.06
+    assert document["sites"][0]["cost"]["peak_mib"] == 164.6
+    assert document["publishes"][0]["one_changed"]["wall_seconds"] == 1.5
     assert [(item["value"], item["met"]) for item in document["targets"]] == [(1.5, True)]
