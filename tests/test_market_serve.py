@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import http.client
 import logging
 import socket
@@ -148,8 +149,36 @@ def test_what_is_no_request_for_a_path_is_refused(address: str, data: bytes) -> 
 def test_an_address_in_use_is_named() -> None:
     with open_socket("127.0.0.1", 0) as taken:
         port = taken.getsockname()[1]
-        with pytest.raises(ChartgenError, match=rf"^127\.0\.0\.1:{port}: cannot be listened on"):
+        with pytest.raises(ChartgenError, match=rf"^port {port} is in use"):
             open_socket("127.0.0.1", port)
+
+
+@pytest.mark.parametrize(
+    ("host", "error", "words"),
+    [
+        ("127.0.0.1", OSError(errno.EADDRINUSE, "in use"), ("port 8080", "--port 0")),
+        ("127.0.0.1", OSError(errno.EACCES, "denied"), ("port 8080", "1024")),
+        ("192.0.2.1", OSError(errno.EADDRNOTAVAIL, "cannot assign"), ("'192.0.2.1'", "--host")),
+        ("nowhere", socket.gaierror(-2, "unknown"), ("'nowhere'", "--host")),
+        ("a..b", UnicodeError("label empty"), ("'a..b'", "--host")),
+        ("", None, ("''", "--host")),
+        ("127.0.0.1", OSError(errno.ENOBUFS, "no room"), ("127.0.0.1, port 8080", "space")),
+    ],
+)
+def test_an_address_that_cannot_be_had_comes_with_what_to_do(
+    host: str, error: Exception | None, words: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        assert error is not None
+        raise error
+
+    named = isinstance(error, socket.gaierror | UnicodeError)
+    monkeypatch.setattr(socket, "getaddrinfo", refuse if named else lambda *_: [])
+    monkeypatch.setattr(socket, "create_server", refuse)
+    with pytest.raises(ChartgenError) as caught:
+        open_socket(host, 8080)
+    assert all(word in str(caught.value) for word in words), caught.value
+    assert "Errno" not in str(caught.value)
 
 
 def test_small_answers_do_not_wait_for_an_acknowledgement() -> None:

@@ -90,6 +90,31 @@ def test_attack(rule: str, attack: Attack) -> None:
     assert rule in {found.rule for found in market.verify().findings}
 
 
+@pytest.mark.parametrize("attack", [unpublished_app, Market.fast_forward])
+def test_a_market_of_this_machine_is_taken_for_a_preview(attack: Attack) -> None:
+    market = Market()
+    attack(market)
+    rules = {"market-app-unknown", "market-ahead", "market-chart-differs"}
+    elsewhere = [f for f in market.verify().findings if f.rule in rules]
+    here = [f for f in market.verify(url="http://localhost:8080").findings if f.rule in rules]
+    assert elsewhere
+    assert not any("chartgen serve" in found.remedy for found in elsewhere)
+    assert here
+    assert all("serve it with --released" in found.remedy.lower() for found in here)
+
+
+def test_wrong_bytes_are_no_preview() -> None:
+    market = Market()
+    market.arbitrary_software()
+    found = [
+        f
+        for f in market.verify(url="http://localhost:8080").findings
+        if f.rule == "market-chart-differs"
+    ]
+    assert found
+    assert not any("chartgen serve" in item.remedy for item in found)
+
+
 def test_retired_app_on_offer_among_later_releases() -> None:
     market = Market(
         (("alpha", "1.0.0"), ("echo", "1.0.0"), ("echo", "retired"), ("bravo", "1.0.0"))

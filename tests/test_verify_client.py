@@ -139,9 +139,23 @@ def test_nobody_answers() -> None:
     market = Market()
     market.respond("/", refuse)
     report = market.verify()
-    assert {found.rule for found in report.findings} == {"market-unreachable", "market-gave-up"}
+    (found,) = report.findings
+    assert found.rule == "market-unreachable"
+    assert found.message == f"{report.url} cannot be reached: Connection refused"
     assert report.requests == 3
     assert not report.sound
+    assert not report.reached
+
+
+def test_a_market_that_goes_away_is_told_with_all_that_was_missed() -> None:
+    def refuse(_: httpx2.Request, __: httpx2.Response) -> httpx2.Response:
+        raise httpx2.ConnectError("[Errno 111] Connection refused")
+
+    market = Market()
+    market.respond(INFO, refuse)
+    report = market.verify(generations=["A", "B"])
+    assert report.reached
+    assert {found.rule for found in report.findings} >= {"market-unreachable"}
 
 
 def test_after_three_silent_answers_nothing_more_is_asked() -> None:
@@ -445,4 +459,7 @@ def test_nobody_listens() -> None:
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
     with connect(url) as fetch:
         report = verify(url, fetch=fetch)
-    assert {found.rule for found in report.findings} == {"market-unreachable", "market-gave-up"}
+    (found,) = report.findings
+    assert found.rule == "market-unreachable"
+    assert found.message.startswith(f"{url} cannot be reached: the connection was refused")
+    assert "chartgen serve" in found.remedy

@@ -21,7 +21,7 @@ from tests.specs import write_spec  # noqa: E402
 from tests.test_publish import offered, run_dying  # noqa: E402
 
 # More disk steps than a publish of one app has.
-LAST_STEP = 60
+LAST_STEP = 90
 
 
 def main() -> int:
@@ -34,6 +34,8 @@ def main() -> int:
     killed = released = 0
     with tempfile.TemporaryDirectory() as name:
         market = Path(name)
+        (market / "market").mkdir()
+        (market / "market" / "market.yaml").write_text("url: https://apps.example.com\n")
         write_spec(market / "apps")
         write_spec(market / "apps", {"name": "otherapp", "title": "Other"})
         assert run_dying(market, 0).returncode == 0

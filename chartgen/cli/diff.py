@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
 
 _WORDS = {
     "new": "never released",
-    "ready": "will be released",
+    "ready": "the next publish releases it",
     "changed": "changed; needs a bump",
     "behind": "below the released version",
     "retired": "retired",
@@ -27,20 +26,22 @@ _WORDS = {
 
 
 @command("diff")
-@click.argument("specs", nargs=-1, type=click.Path(path_type=Path))
+@click.argument("apps", nargs=-1, metavar="[APP]...")
 @click.option("--files", is_flag=True, help="Also show the difference of the chart's files.")
-def diff(console: Console, specs: tuple[Path, ...], files: bool) -> int:
+def diff(console: Console, apps: tuple[str, ...], files: bool) -> int:
     """Show what changed since the last release.
 
     First the settings in the words of the spec, then what the app asks of a device, then the
-    files. Without SPECS all apps.
+    files. APP is an app's name or the path of its spec; without any all apps.
     """
     from chartgen.cli.findings import report_text
+    from chartgen.cli.spec_words import spec_paths
     from chartgen.findings import Severity
     from chartgen.release.plan import app_state, state_findings
     from chartgen.release.workspace import read_workspace
 
-    workspace = read_workspace(console.settings.folder, specs or None)
+    folder = console.settings.folder
+    workspace = read_workspace(folder, spec_paths(folder, apps))
     states = [app_state(app, workspace.ledger, workspace.read_file) for app in workspace.apps]
     lost = state_findings(states, workspace.ledger, whole=workspace.whole)
     if console.settings.json:
@@ -63,11 +64,11 @@ def _text(state: AppState, *, files: bool) -> str:
     lines = [f"{state.name} {version}: {_WORDS[state.state]}"]
     difference = state.difference
     if difference is not None:
-        if difference.shared and state.state == "changed":
-            lines.append("  the spec is as it was; market.yaml, a template or a default changed")
+        if not difference.settings:
+            lines.append(f"  {difference.cause}")
         lines += [f"  {change}" for change in difference.settings]
         lines += [f"  asks: {change}" for change in difference.demands]
-        lines += [f"  {name}" for name in difference.files]
+        lines += [] if difference.version_only else [f"  {name}" for name in difference.files]
         if files:
             lines += [f"    {line}" for line in difference.texts]
     return "\n".join(lines) + "\n"
@@ -89,4 +90,6 @@ def _document(state: AppState) -> dict[str, Any]:
             ]
         document["files"] = list(difference.files)
         document["shared"] = difference.shared
+        document["cause"] = difference.cause
+        document["version_only"] = difference.version_only
     return document

@@ -26,8 +26,10 @@ def retire(console: Console, name: str, reason: str, dry_run: bool) -> int:
     folder = console.settings.folder
     ledger = read_ledger(folder)
     line = retirement(ledger, name, reason, release_date(ledger))
-    if not dry_run:
-        append(folder, ledger, [line], {})
+    if dry_run:
+        console.note(f"would retire {name} at {line.version}; its name would stay reserved")
+        return DONE
+    append(folder, ledger, [line], {})
     console.note(f"{name} is retired at {line.version}; its name stays reserved")
     console.note("Next:\n  remove its spec from apps/\n  chartgen publish")
     return DONE

@@ -33,8 +33,11 @@ def rollback(console: Console, name: str, to: str | None, dry_run: bool) -> int:
         to=to,
         date=release_date(ledger),
     )
-    if not dry_run:
-        append(folder, ledger, [release], files)
-    console.note(f"{name} {release.version}: {release.changes[0].lower()}")
+    told = f"{name} {release.version}: {release.changes[0].lower()}"
+    if dry_run:
+        console.note(f"would release {told}")
+        return DONE
+    append(folder, ledger, [release], files)
+    console.note(f"release {told}")
     console.note("Next:\n  chartgen publish")
     return DONE

@@ -100,11 +100,13 @@ def show(console: Console, report: VerifyReport) -> None:
         report_table,
     )
 
-    if not console.settings.json:
+    if report.reached and not console.settings.json:
         console.data(table(GENERATION_HEAD, generation_rows(report), width=console.width))
         console.data("\n" + table(APP_HEAD, report_table(report), width=console.width))
     if report.findings:
         console.report(report_text(console, "text", report.findings, on_stdout=False))
+    if not report.reached:
+        return
     compared = "and equals the ledger" if report.compared else "and agrees with itself"
     verdict = f"sound {compared}" if report.sound else "not sound"
     console.note(
