@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 HELM3_FOLDER := .tools/bin
 WORKERD_FOLDER := .tools/workerd
 
-.PHONY: setup test lint generate golden bench build lock clean
+.PHONY: setup test lint generate golden bench engine-tables oracle build lock clean
 
 setup: $(VENV)/.ready $(HELM3_FOLDER)/helm3 $(WORKERD_FOLDER)/.ready
 
@@ -46,6 +46,15 @@ build: setup
 bench: setup
 	$(BIN)/python bench/run.py
 	$(BIN)/python -m bench.worker
+
+# The argument tables of new engine releases, from the engines' own parsers and sources. Downloads
+# wheels of 250 to 400 MB each, and 1.5 GB of Python packages once.
+engine-tables: setup
+	$(BIN)/python -m tools.engine_tables.vllm
+
+# What the engines themselves say, as golden files for the tests; after `make engine-tables`.
+oracle: setup
+	$(BIN)/python -m tools.oracle.run_vllm
 
 # New versions of all dependencies, with hashes and without addresses.
 lock: setup
