@@ -1,0 +1,1 @@
+"""What is known of a model: its layers and weights, where each number is from, and what lacks."""
