@@ -15,6 +15,7 @@ from test_lint_chart_templates import TEMPLATES
 
 from chartgen.chart import Chart
 from chartgen.findings import Place, Severity
+from chartgen.knowledge.book import knowledge_book
 from chartgen.lint.chart import lint_chart
 from chartgen.lint.rules import rule_book
 from chartgen.resources import shipped_data
@@ -43,6 +44,7 @@ def test_rules_stand_in_one_file_only() -> None:
         if file.name.endswith(".yaml")
         for rule in shipped_data("chartgen.lint", f"rules_data/{file.name}")
     ]
+    ids += [entry.id for entry in knowledge_book()]
     assert sorted(ids) == list(rule_book())
 
 

@@ -1,5 +1,7 @@
 """The rule book: every rule id with its reason and its remedy, read once from `rules_data/`.
 
+What is known of engines (`chartgen.knowledge`) belongs to it too.
+
 `docs/reference/rules.md` is generated from the same data, one section per rule.
 """
 
@@ -11,6 +13,7 @@ from functools import cache
 from importlib.resources import files
 
 from chartgen.findings import Finding, Place, Severity
+from chartgen.knowledge.book import knowledge_book
 from chartgen.resources import shipped_data
 
 
@@ -18,8 +21,8 @@ from chartgen.resources import shipped_data
 class Rule:
     """One rule: `id` is stable for ever, `why` and `fix` are sentences for people.
 
-    `about` says what the rule reads (`spec`, `chart`, `rendered`), `source` where the demand
-    comes from (a device check, the official review, Kubernetes, chartgen itself).
+    `about` says what the rule reads (`spec`, `engine`, `chart`, `rendered`), `source` where the
+    demand comes from (a device check, the official review, Kubernetes, chartgen itself).
     """
 
     id: str
@@ -55,6 +58,10 @@ def rule_book() -> Mapping[str, Rule]:
                 why=" ".join(body["why"].split()),
                 fix=" ".join(body["fix"].split()),
             )
+    for known in knowledge_book():
+        book[known.id] = Rule(
+            known.id, known.title, known.severity, "engine", known.source, known.why, known.fix
+        )
     return dict(sorted(book.items()))
 
 
