@@ -1,0 +1,116 @@
+"""`chartgen plan`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import click
+
+from chartgen.cli.console import Console
+from chartgen.cli.exit_codes import DONE, REFUSED, UNREADABLE
+from chartgen.cli.options import command
+
+
+@command("plan")
+@click.argument("spec", type=click.Path(path_type=Path))
+@click.option("--context", type=click.IntRange(min=1), help="Context length in tokens.")
+@click.option("--hardware", metavar="NAME", help="Another hardware profile.")
+@click.option("--release", metavar="X", help="Another release of the engine: an image bump.")
+@click.option("--log", type=click.Path(path_type=Path), help="Log of a start of vLLM.")
+@click.option("--suggest", "wanted", is_flag=True, help="Say what would make the context fit.")
+@click.option("--sources", is_flag=True, help="Say where each number is from.")
+@click.option("--svg", type=click.Path(path_type=Path), help="Write the bar to this file.")
+def plan(
+    console: Console,
+    spec: Path,
+    context: int | None,
+    hardware: str | None,
+    release: str | None,
+    log: Path | None,
+    wanted: bool,
+    sources: bool,
+    svg: Path | None,
+) -> int:
+    """Plan the GPU memory of an app.
+
+    Shows what SPEC takes of the card: weights, draft model, KV cache, allowances; then what the
+    next steps would do. The KV cache follows the engine's own arithmetic; what cannot be known
+    before a run is an allowance, unless --log gives a log of the engine with the spec's own
+    settings. Exits with 1 if it does not fit.
+    """
+    from chartgen.cli.findings import report_text
+    from chartgen.cli.table import table
+    from chartgen.files import write_atomically
+    from chartgen.hardware import hardware_profiles
+    from chartgen.market.settings import load_market
+    from chartgen.memory import plan as planning
+    from chartgen.memory.boot_log import measured_from_log
+    from chartgen.memory.bump import bump_notes
+    from chartgen.memory.grid import grid
+    from chartgen.memory.plan_json import grid_json, plan_json, suggestions_json
+    from chartgen.memory.report import (
+        GRID_HEAD,
+        GRID_RIGHT,
+        grid_rows,
+        notes_text,
+        plan_text,
+        sources_text,
+        suggestions_text,
+    )
+    from chartgen.memory.suggest import suggest
+    from chartgen.memory.svg import plan_svg
+    from chartgen.models.store import load_shelf
+    from chartgen.spec.load import load_spec
+
+    loaded, findings = load_spec(spec)
+    if loaded is None:
+        console.report(report_text(console, "text", findings, on_stdout=False))
+        return UNREADABLE
+    market, _ = load_market(console.settings.folder)
+    own = loaded.spec.hardware or (market.hardware if market is not None else "olares-one")
+    name = hardware or own
+    profiles = hardware_profiles()
+    if name not in profiles:
+        raise click.UsageError(f"No hardware is named {name!r}. Known: {', '.join(profiles)}.")
+    shelf, faults = load_shelf(loaded.path.parent)
+    if faults:
+        console.report(report_text(console, "text", faults, on_stdout=False))
+    measured = None
+    if log is not None:
+        measured = measured_from_log(log.read_text("utf-8", errors="replace"))
+        if measured is None:
+            raise click.UsageError(f"{log} says nothing of memory for the KV cache.")
+    given = planning.plan_input(loaded.spec, shelf, profiles.get(own, profiles[name]), measured)
+    if name != own:
+        given = planning.with_card(given, profiles[name])
+    changes = bump_notes(given, release, context) if release is not None else ()
+    if release is not None:
+        given = planning.with_release(given, release)
+    found, run = planning.planned(given, context)
+    steps = grid(given, run) if run is not None else ()
+    asked = context or found.context or 0
+    ways = suggest(given, context) if wanted else ()
+    if svg is not None:
+        write_atomically(svg, plan_svg(found).encode())
+    if console.settings.json:
+        document = {**plan_json(found), "grid": grid_json(steps)}
+        document |= {"changes": list(changes)} if release is not None else {}
+        document |= {"suggestions": suggestions_json(ways)} if wanted else {}
+        console.data(json.dumps(document, indent=2) + "\n")
+    else:
+        encoding = (sys.stdout.encoding or "").lower()
+        fancy = sys.stdout.isatty() and encoding.startswith("utf")
+        width = min(console.width, 100)
+        console.data(plan_text(found, width=width, unicode=fancy))
+        if changes:
+            console.data("\n" + notes_text(changes, width=width))
+        if steps:
+            rows = grid_rows(steps)
+            console.data("\n" + table(GRID_HEAD, rows, width=width, right=GRID_RIGHT))
+        if wanted:
+            console.data("\n" + suggestions_text(ways, asked, width=width))
+        if sources:
+            console.data("\n" + sources_text(found, width=width))
+    return REFUSED if found.verdict == "does not fit" else DONE
