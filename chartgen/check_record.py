@@ -83,14 +83,18 @@ def file_digest(path: Path) -> str:
         return ""
 
 
-def spec_inputs(folder: Path, spec: Path, files: Mapping[str, bytes]) -> dict[str, str]:
+def spec_inputs(
+    folder: Path, spec: Path, files: Mapping[str, bytes], absent: Iterable[str] = ()
+) -> dict[str, str]:
     """Return the inputs of a spec whose `files`, by their paths beside it, were read already.
 
-    What is digested are the bytes that were read, so that an edit meanwhile is noticed later.
+    What is digested are the bytes that were read, so that an edit meanwhile is noticed later; so
+    are `absent` files, as soon as they are there.
     """
     inputs = {path.as_posix(): file_digest(folder / path) for path in (spec, Path(MARKET_FILE))}
     for relative, data in files.items():
         inputs[(spec.parent / relative).as_posix()] = hashlib.sha256(data).hexdigest()
+    inputs |= {(spec.parent / relative).as_posix(): "" for relative in absent}
     return dict(sorted(inputs.items()))
 
 

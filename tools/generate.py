@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from chartgen.cli.reference import cli_page, exit_codes_page, rules_page
+from chartgen.knowledge.pages import knowledge_index, knowledge_pages
 from chartgen.spec.reference import market_page, reference_page
 from chartgen.spec.scaffold import SCHEMA_FILE
 from chartgen.spec.schema import market_schema_text, schema_text
@@ -22,16 +23,25 @@ MAKERS: Mapping[str, Callable[[], str]] = {
     "schema/market.schema.json": market_schema_text,
     "docs/reference/cli.md": cli_page,
     "docs/reference/exit-codes.md": exit_codes_page,
+    "docs/reference/knowledge.md": knowledge_index,
     "docs/reference/market.md": market_page,
     "docs/reference/rules.md": rules_page,
     "docs/reference/spec.md": reference_page,
 }
+KNOWLEDGE = "docs/reference/knowledge"
 
 
 def outdated() -> dict[str, bytes]:
     """Return the files that are not what the code says, with the bytes that they should have."""
     made = {path: maker().encode() for path, maker in MAKERS.items()}
+    made |= {f"{KNOWLEDGE}/{name}": text.encode() for name, text in knowledge_pages().items()}
     return {path: data for path, data in made.items() if _bytes(ROOT / path) != data}
+
+
+def left_over() -> tuple[Path, ...]:
+    """Return the pages of entries that are no more."""
+    pages = knowledge_pages()
+    return tuple(path for path in sorted((ROOT / KNOWLEDGE).glob("*.md")) if path.name not in pages)
 
 
 def _bytes(path: Path) -> bytes | None:
@@ -49,7 +59,11 @@ def main() -> int:
             (ROOT / path).parent.mkdir(parents=True, exist_ok=True)
             (ROOT / path).write_bytes(data)
         print(f"{path} {'is out of date' if only_compare else 'written'}")
-    if only_compare and changed:
+    for page in left_over():
+        if not only_compare:
+            page.unlink()
+        print(f"{page.relative_to(ROOT)} {'is left over' if only_compare else 'removed'}")
+    if only_compare and (changed or left_over()):
         print("Run: python tools/generate.py", file=sys.stderr)
         return 1
     return 0

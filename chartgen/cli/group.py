@@ -30,6 +30,8 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "publish": "Release what changed, and put the market where devices reach it.",
         "verify": "Replay a device against a live market.",
         "serve": "Serve the market on this machine.",
+        "plan": "Plan the GPU memory of an app.",
+        "model": "Fetch or show the facts of a model.",
         "schema": "Print the JSON Schema of a spec.",
         "rules": "List the rules, or explain one.",
         "completion": "Print the completion script of a shell.",

@@ -33,23 +33,28 @@ def cli_page() -> str:
     ]
     with root.make_context("chartgen", ["init"], resilient_parsing=True, obj={}) as top:
         for name in COMMANDS:
-            lines += _command(top, name)
+            lines += _command(top, root, name)
     return "\n".join(lines) + "\n"
 
 
-def _command(top: click.Context, name: str) -> Iterator[str]:
-    command = root.get_command(top, name)
+def _command(parent: click.Context, group: click.Group, name: str) -> Iterator[str]:
+    """Yield the section of a command, and those of its own commands behind it."""
+    command = group.get_command(parent, name)
     assert command is not None
-    with command.make_context(name, [], parent=top, resilient_parsing=True) as context:
-        usage = " ".join(["chartgen", name, *command.collect_usage_pieces(context)])
-    yield from ("", f"## {name}", "", "```", usage, "```")
-    for paragraph in (command.help or "").split("\n\n"):
-        yield from ("", " ".join(paragraph.split()))
-    shared = {option.name for option in common_options()}
-    own = [item for item in command.params if item.name not in shared]
-    table = list(_options(own))
-    if table:
-        yield from ("", *table)
+    with command.make_context(name, [], parent=parent, resilient_parsing=True) as context:
+        path = context.command_path
+        usage = " ".join([path, *command.collect_usage_pieces(context)])
+        yield from ("", f"## {path.removeprefix('chartgen ')}", "", "```", usage, "```")
+        for paragraph in (command.help or "").split("\n\n"):
+            yield from ("", " ".join(paragraph.split()))
+        shared = {option.name for option in common_options()}
+        own = [item for item in command.params if item.name not in shared]
+        table = list(_options(own))
+        if table:
+            yield from ("", *table)
+        if isinstance(command, click.Group):
+            for inner in command.list_commands(context):
+                yield from _command(context, command, inner)
 
 
 def _options(parameters: Iterable[click.Parameter]) -> Iterator[str]:

@@ -11,8 +11,11 @@ from chartgen.engines import engine_facts, engine_port, engine_weights
 from chartgen.findings import Finding
 from chartgen.hardware import Hardware, hardware_profiles
 from chartgen.lint.arguments import argument_findings
+from chartgen.lint.engine import engine_findings
+from chartgen.lint.memory import memory_findings
 from chartgen.lint.rules import finding, rule_book
 from chartgen.market.settings import MarketSettings
+from chartgen.models.beside import model_findings
 from chartgen.olares.names import RESERVED_APP_IDS, RESERVED_FOLDERS, app_id, official_apps
 from chartgen.olares.platform import accelerators
 from chartgen.quantity import mebibytes, parse_quantity
@@ -51,6 +54,7 @@ def spec_checks(
     else:
         findings += _fit(loaded, hardware)
         findings += _startup(loaded, hardware)
+        findings += memory_findings(loaded, hardware)
     return tuple(findings)
 
 
@@ -341,4 +345,6 @@ _CHECKS: tuple[Callable[[LoadedSpec], Iterable[Finding]], ...] = (
     _icon,
     gateway_findings,
     argument_findings,
+    engine_findings,
+    model_findings,
 )

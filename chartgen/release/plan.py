@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -219,7 +219,7 @@ def rechecked(state: AppState, edit: Edit, market: MarketSettings) -> CheckedApp
     assert document is not None
     spec, findings = parse_spec(document)
     assert spec is not None, findings
-    return check_app(LoadedSpec(spec, document, loaded.files, loaded.path), market)
+    return check_app(replace(loaded, spec=spec, document=document), market)
 
 
 def release_of(app: CheckedApp, date: str) -> tuple[Release, dict[str, bytes]]:

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, StrictBool, StrictFloat, StrictInt, model_validator
 
+from chartgen.spec.fork import Fork
 from chartgen.spec.sources import Source
 from chartgen.spec.values import Count, Image, Label, Part, Port, Shorthand, Text, fault
 
@@ -55,6 +56,9 @@ class EngineBase(Part):
     image: Image = Field(description="Container image with a fixed tag.")
     release: Text | None = Field(
         None, description="Engine release in the image, where the tag does not tell it."
+    )
+    fork: Fork | None = Field(
+        None, description="For a fork of the engine that chartgen does not know: what it adds."
     )
     port: Port | None = Field(None, description="Port that the engine listens on.")
     served_name: Text | None = Field(

@@ -1,4 +1,4 @@
-"""Loading a spec: one YAML file and the small files it names, all of it bounded."""
+"""Loading a spec: one YAML file and the small files that belong to it, all of them bounded."""
 
 from __future__ import annotations
 
@@ -10,9 +10,14 @@ from pathlib import PurePosixPath
 from pydantic import ValidationError
 
 from chartgen.document import Document, Path, read_document
+from chartgen.engines import engine_weights
 from chartgen.errors import UnreadableError
+from chartgen.files import read_limited
 from chartgen.findings import Finding, Place, in_order
 from chartgen.lint.rules import finding
+from chartgen.models.files import FOLDER as MODEL_FOLDER
+from chartgen.models.files import MAX_BYTES as MAX_MODEL_BYTES
+from chartgen.models.files import model_file
 from chartgen.spec.app import AppSpec
 from chartgen.spec.engine import Content
 from chartgen.spec.faults import spec_findings
@@ -29,13 +34,15 @@ MAX_ICON_BYTES = 512_000
 class LoadedSpec:
     """A valid spec with the places of its values and the bytes of the files it names.
 
-    `files` maps each relative path, as the spec writes it, to the file's bytes.
+    `files` maps each relative path, as the spec writes it, to the file's bytes; the facts of its
+    models (`models/…`) are among them. `absent` are the paths of facts that nobody has written.
     """
 
     spec: AppSpec
     document: Document
     files: Mapping[str, bytes]
     path: FilePath
+    absent: tuple[str, ...] = ()
 
     @property
     def file(self) -> str:
@@ -78,7 +85,8 @@ def load_spec(
     files, faults = _read_files(spec, document, path.parent)
     findings += faults
     unusable = any(fault.rule != "yaml-duplicate-key" for fault in faults)
-    loaded = None if unusable else LoadedSpec(spec, document, files, path)
+    absent = () if unusable else tuple(_read_models(spec, path.parent, files))
+    loaded = None if unusable else LoadedSpec(spec, document, files, path, absent)
     return loaded, in_order(findings)
 
 
@@ -160,6 +168,21 @@ def _read_files(
             continue
         files[relative] = data
     return files, tuple(findings)
+
+
+def _read_models(spec: AppSpec, folder: FilePath, files: dict[str, bytes]) -> Iterator[str]:
+    """Add the facts of a spec's models to its files; yield the paths of those that are not there.
+
+    Raises UnreadableError where a file is there and cannot be read.
+    """
+    for item in engine_weights(spec):
+        if item.source.hf is None:
+            continue
+        relative = f"{MODEL_FOLDER}/{model_file(item.source.hf, item.source.file)}"
+        if (folder / relative).is_file():
+            files[relative] = read_limited(folder / relative, MAX_MODEL_BYTES)
+        else:
+            yield relative
 
 
 def _is_text(data: bytes) -> bool:

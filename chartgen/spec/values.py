@@ -227,6 +227,11 @@ AppName = _pattern(APP_NAME, _app_name)
 Version = _pattern(VERSION, _version)
 Image = _pattern(IMAGE, _image)
 Label = matching(LABEL, "name", "Use lower-case letters, digits and dashes, at most 63.")
+LoggedMemory = matching(
+    r"^[0-9]{1,4}\.[0-9]{2} ?GiB$",
+    "amount of memory as an engine logs it",
+    "Write GiB with two digits, such as 2.82GiB.",
+)
 EnvName = matching(
     ENV_NAME, "variable name", "Use letters, digits and underscores, no digit first."
 )

@@ -15,6 +15,7 @@ from chartgen.spec.values import (
     EnvName,
     Image,
     Label,
+    LoggedMemory,
     MemoryRange,
     MountPath,
     Part,
@@ -214,6 +215,13 @@ class Gpu(Part):
     """What the app asks of the GPU: on Olares 1.12.6 and later this is the hard cap."""
 
     memory: MemoryRange | None = Field(None, description="GPU memory, `request..limit` or one.")
+    kv_available: LoggedMemory | None = Field(
+        None,
+        description=(
+            "Memory that the engine had left for its KV cache, as its log says (`2.82GiB`); the "
+            "plan then needs no allowance."
+        ),
+    )
     modes: Mapping[Text, AcceleratorMode] = Field(
         default_factory=lambda: {"nvidia": AcceleratorMode(memory=None)},
         description="Kinds of accelerators the app runs on.",
@@ -234,6 +242,7 @@ GpuField = Annotated[
             "type": "object",
             "properties": {
                 "memory": {"type": "string"},
+                "kv_available": {"type": "string"},
                 "modes": {"type": "array", "items": {"type": "string"}},
             },
             "additionalProperties": False,
