@@ -342,6 +342,8 @@ def spec_of(engine: Engine, config: Any, layer: Mapping[str, Any]) -> Any:
         attn_backend=backend,
         sliding_window=layer.get("window") if layer["kind"] == "sliding" else None,
         attention_chunk_size=layer.get("window") if layer["kind"] == "chunked" else None,
+        # Only sparse MLA backends read the cache as flat rows.
+        _uses_flat_kv_cache=lambda: False,
     )
     if "token_bytes" in layer:
         return indexer_spec(engine, config, layer)
@@ -550,6 +552,15 @@ def document(golden: Mapping[str, Any]) -> str:
     return f'{compact(head)[:-1]},\n"models":{{\n{models}\n}},\n"cases":[\n{rows}\n]}}\n'
 
 
+def prepare_torch() -> None:
+    """Give torch a name that 0.17 asks for and that newer ones have no more."""
+    import torch
+
+    processor = torch._C._cpu  # noqa: SLF001  vLLM asks for this very name.
+    if not hasattr(processor, "_is_avx512_supported"):
+        processor._is_avx512_supported = lambda: False  # noqa: SLF001  As above.
+
+
 def main() -> None:
     """Run one release and write its golden file."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
@@ -564,6 +575,7 @@ def main() -> None:
     # The version tells vLLM its platform.
     importlib.metadata.version = lambda name: version(name) + ("+cpu" if name == "vllm" else "")
     logging.disable(logging.WARNING)
+    prepare_torch()
     golden = collect(options.release, lambda line: print(line, file=sys.stderr))
     options.out.write_text(document(golden), encoding="utf-8")
 
