@@ -139,6 +139,17 @@ def test_every_format_names_the_rule(form: str, market: Path, capsys: Capture) -
 # build
 
 
+def test_a_build_only_counts_notes_unless_asked(market: Path, capsys: Capture) -> None:
+    engine = {"args": {"speculative-config": {"method": "deepseek_mtp"}}}
+    write_spec(market / "apps", {"engine": engine})
+    assert main(["-C", str(market), "build"]) == 0
+    told = capsys.readouterr().err
+    assert "1 note; read with: chartgen check" in told
+    assert "engine-argument-deprecated" not in told
+    assert main(["-C", str(market), "build", "--verbose"]) == 0
+    assert "engine-argument-deprecated" in capsys.readouterr().err
+
+
 def test_packages_are_built_once(market: Path, capsys: Capture) -> None:
     assert main(["build"]) == 0
     first = capsys.readouterr()

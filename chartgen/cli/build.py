@@ -107,9 +107,9 @@ def _show(console: Console, report: BuildReport, dry_run: bool) -> None:
     """Write findings, one table and a summary to stderr."""
     shown = _errors(report.findings) if console.quiet else report.findings
     if shown:
-        from chartgen.cli.findings import report_text
+        from chartgen.cli.findings import report_beside
 
-        console.report(report_text(console, "text", shown, on_stdout=False))
+        report_beside(console, shown)
     if console.quiet or not report.results:
         return
     if report.findings:

@@ -11,7 +11,7 @@ from chartgen.cli.console import Console
 from chartgen.document import MAX_BYTES
 from chartgen.errors import UnreadableError
 from chartgen.files import read_limited
-from chartgen.findings import Finding
+from chartgen.findings import Finding, Severity
 from chartgen.lint.report import render_report
 
 
@@ -26,6 +26,18 @@ def report_text(
         color=console.color_on(sys.stdout if on_stdout else sys.stderr),
         width=console.width,
     )
+
+
+def report_beside(console: Console, findings: Sequence[Finding]) -> None:
+    """Report findings to stderr, beside what a command does.
+
+    Notes are only counted unless --verbose: `chartgen check` is there to read them.
+    """
+    shown = [item for item in findings if console.verbose or item.severity is not Severity.NOTE]
+    if shown:
+        console.report(report_text(console, "text", shown, on_stdout=False))
+    if hidden := len(findings) - len(shown):
+        console.note(f"{hidden} {'note' if hidden == 1 else 'notes'}; read with: chartgen check")
 
 
 def source_lines(folder: Path) -> Callable[[str], Sequence[str]]:

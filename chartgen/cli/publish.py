@@ -180,10 +180,9 @@ def _as_data(console: Console, findings: tuple[Finding, ...]) -> Any:
 
 
 def _show_findings(console: Console, findings: tuple[Finding, ...]) -> None:
-    from chartgen.cli.findings import report_text
+    from chartgen.cli.findings import report_beside
 
-    if findings:
-        console.report(report_text(console, "text", findings, on_stdout=False))
+    report_beside(console, findings)
 
 
 def _show_plan(console: Console, plan: PublishPlan, dry_run: bool) -> None:

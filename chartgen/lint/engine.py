@@ -40,7 +40,7 @@ def _unknown_release(loaded: LoadedSpec, release: EngineRelease) -> Finding:
     if release.fork is not None and release.fork.inferred:
         why = f"what {release.told_by} holds is partly inferred"
     elif release.number:
-        why = f"{release.told_by} means {title} {release.number}, of which nothing is known"
+        why = f"{release.told_by} means {title} {release.number}, which has no table of its own"
     else:
         why = f"{release.told_by} does not tell the release of {title}"
     newest = table_releases(release.kind)[-1]

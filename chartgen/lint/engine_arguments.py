@@ -85,7 +85,9 @@ def _words(loaded: LoadedSpec) -> tuple[str, ...]:
 def _place(loaded: LoadedSpec, problem: Problem) -> Place:
     """Return where the spec says what a problem is about."""
     wanted = normal(problem.spelling).partition("=")[0].partition(".")[0]
-    for key in loaded.spec.engine.args:
+    keys = list(loaded.spec.engine.args)
+    # Of two spellings the second is the one too many.
+    for key in reversed(keys) if problem.kind == "repeated" else keys:
         name = normal(key).partition(".")[0]
         if wanted in {name, f"no-{name}"} or flag(key) == problem.spelling:
             whole = problem.kind in {"unknown", "removed", "abbreviation", "repeated", "requires"}

@@ -66,7 +66,7 @@ _MODELS: Mapping[str, tuple[str, str | None, str, str | None]] = {
 }
 _ARGUMENTS: Mapping[str, str] = {
     "vllm": "{max-num-seqs: 8, gpu-memory-utilization: 0.9}",
-    "llamacpp": "{n-gpu-layers: 99, parallel: 2}",
+    "llamacpp": "{n-gpu-layers: 99, parallel: 2, kv-unified: true}",
     "sglang": "{mem-fraction-static: 0.85}",
 }
 

@@ -21,7 +21,23 @@ from pathlib import Path, PurePosixPath
 # Spread over the builds that published charts use; closer where options changed.
 BUILDS = (
     *(8000, 8250, 8500, 8740, 8807, 8900, 8993, 9093, 9101, 9246, 9261, 9409, 9563, 9637, 9743),
-    *(9830, 9897, 9957, 10019, 10067, 10142, 10216, 10276, 10338, 10423, 10502, 10603, 10705),
+    *(
+        9830,
+        9878,
+        9886,
+        9897,
+        9957,
+        10019,
+        10067,
+        10142,
+        10216,
+        10276,
+        10338,
+        10423,
+        10502,
+        10603,
+        10705,
+    ),
     *(10816, 10917, 11003, 11104, 11205, 11311, 11434),
 )
 FOLDERS = ("common", "src", "include", "ggml/include", "ggml/src", "tools/server", "tools/mtmd")
