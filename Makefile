@@ -1,9 +1,15 @@
-# Five commands: setup, test, lint, generate, bench. All of them work from a fresh clone.
+# The daily ones: setup, test, lint, generate, bench. All of them work from a fresh clone.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 HELM3_FOLDER := .tools/bin
 WORKERD_FOLDER := .tools/workerd
+ENGINES := .tools/engine-tables
+# Where the code of vLLM and SGLang runs: torch, and what their parsers import.
+ENGINE_PYTHON := $(ENGINES)/vllm/venv/bin/python
+# The build of llama.cpp that the oracles ask.
+LLAMACPP_BUILD ?= 11434
+LLAMA_SERVER := $(ENGINES)/bin/llama-server-b$(LLAMACPP_BUILD)
 
 .PHONY: setup test lint generate golden bench engine-tables oracle build lock clean
 
@@ -32,7 +38,7 @@ lint: setup
 	$(BIN)/mypy
 	$(BIN)/python tools/generate.py --check
 
-# Everything that is made from the spec model and the rule book.
+# Everything that is made from the spec model, the rule book and the specs in apps/.
 generate: setup
 	$(BIN)/python tools/generate.py
 
@@ -47,14 +53,30 @@ bench: setup
 	$(BIN)/python bench/run.py
 	$(BIN)/python -m bench.worker
 
-# The argument tables of new engine releases, from the engines' own parsers and sources. Downloads
-# wheels of 250 to 400 MB each, and 1.5 GB of Python packages once.
-engine-tables: setup
-	$(BIN)/python -m tools.engine_tables.vllm
+# Some of SGLang's choices are sets, whose order is that of the hashes.
+engine-tables oracle: export PYTHONHASHSEED := 0
 
-# What the engines themselves say, as golden files for the tests; after `make engine-tables`.
+# The argument tables of new engine releases, from the engines' own parsers and sources. Downloads
+# wheels of 250 to 400 MB each and llama.cpp's history, and 1.5 GB of Python packages once.
+engine-tables: setup $(ENGINES)/llama.cpp
+	$(BIN)/python -m tools.engine_tables.prepare
+	$(BIN)/python -m tools.engine_tables.vllm
+	$(BIN)/python -m tools.engine_tables.llamacpp_sources $(ENGINES)/llamacpp --git $(ENGINES)/llama.cpp
+	$(BIN)/python -m tools.engine_tables.llamacpp $(ENGINES)/llamacpp
+	$(BIN)/python -m tools.engine_tables.sglang $(ENGINE_PYTHON) $(ENGINES)/sglang
+
+$(ENGINES)/llama.cpp:
+	git clone --quiet --bare https://github.com/ggml-org/llama.cpp $@
+
+# What the engines themselves say, as golden files for the tests: of argument lists, and of the
+# memory for the KV cache. Builds llama.cpp's server, and runs for an hour or two.
 oracle: setup
+	$(BIN)/python -m tools.engine_tables.prepare oracle
 	$(BIN)/python -m tools.oracle.run_vllm
+	$(BIN)/python -m tools.oracle.run_vllm_kv
+	sh tools/build-llama-server.sh $(LLAMACPP_BUILD) $(ENGINES)/bin $(BIN)/python
+	$(BIN)/python -m tools.oracle.llamacpp_verdicts $(LLAMA_SERVER) $(LLAMACPP_BUILD)
+	$(ENGINE_PYTHON) tools/oracle/llamacpp_kv.py $(LLAMA_SERVER) b$(LLAMACPP_BUILD)
 
 # New versions of all dependencies, with hashes and without addresses.
 lock: setup

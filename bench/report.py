@@ -14,6 +14,7 @@ from bench.startup import Startup
 from bench.targets import Target, cheaper_again, cheaper_than_helm, ratio
 
 if TYPE_CHECKING:
+    from bench.engine_checks import AppChecks, EngineChecks, TableLoad
     from bench.publish import Publishes
 
 _BUILDS_HEAD = (
@@ -31,6 +32,8 @@ _BUILDS_HEAD = (
 )
 _SITES_HEAD = ("apps", "CPU s", "wall s", "CPU ms/app", "peak MiB")
 _PUBLISHES_HEAD = ("apps", "first CPU s", "wall s", "one CPU s", "wall s", "peak MiB")
+_CHECKS_HEAD = ("app", "parse", "arguments", "memory", "both", "both/parse")
+_TABLES_HEAD = ("argument table", "release", "load", "load/parse")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +44,14 @@ class Results:
     builds: Sequence[Builds]
     sites: Sequence[SiteBuild]
     publishes: Sequence[Publishes]
+    engines: EngineChecks
     startup: Startup
     targets: Sequence[Target]
 
 
 def as_text(results: Results) -> str:
-    """Return the tables: packages, sites, start-up, and the targets."""
-    startup, targets = results.startup, results.targets
+    """Return the tables: packages, sites, publishes, engines, start-up, and the targets."""
+    engines, startup, targets = results.engines, results.startup, results.targets
     parts = [
         ", ".join(f"{key} {value}" for key, value in results.machine.items()),
         "Packages, milliseconds for each app:",
@@ -56,6 +60,9 @@ def as_text(results: Results) -> str:
         table([_SITES_HEAD, *map(_site_row, results.sites)]),
         "Publishes into a folder, of all apps at first and of one changed app:",
         table([_PUBLISHES_HEAD, *map(_publishes_row, results.publishes)]),
+        "Checks of engines beside parsing the spec, milliseconds of CPU:",
+        table([_CHECKS_HEAD, *map(_checks_row, engines.apps)]),
+        table([_TABLES_HEAD, *(_tables_row(item, engines.parse) for item in engines.tables)]),
         "Milliseconds to start:",
         table(
             [
@@ -77,6 +84,7 @@ def as_json(results: Results) -> str:
         "builds": [asdict(item) for item in results.builds],
         "sites": [asdict(item) for item in results.sites],
         "publishes": [asdict(item) for item in results.publishes],
+        "engines": asdict(results.engines),
         "startup": asdict(results.startup),
         "targets": [{**asdict(item), "met": item.met} for item in results.targets],
     }
@@ -134,6 +142,19 @@ def _publishes_row(item: Publishes) -> tuple[str, ...]:
         *(f"{cost:.2f}" for cost in seconds),
         f"{item.one_changed.peak_mib:.0f}",
     )
+
+
+def _checks_row(item: AppChecks) -> tuple[str, ...]:
+    figures = (item.parse, item.arguments, item.memory, item.checks)
+    return (
+        item.app,
+        *(f"{figure:.2f}" for figure in figures),
+        f"{ratio(item.checks, item.parse):.2f}",
+    )
+
+
+def _tables_row(item: TableLoad, parse: float) -> tuple[str, ...]:
+    return item.kind, item.release, f"{item.load:.2f}", f"{ratio(item.load, parse):.2f}"
 
 
 def _milliseconds(cost: Cost, count: int) -> tuple[str, str]:

@@ -17,6 +17,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from bench.builds import measure_builds
+from bench.engine_checks import measure_engine_checks
 from bench.measure import FailedRunError, output_of
 from bench.publish import QUICK_SIZES as QUICK_PUBLISHES
 from bench.publish import SIZES as PUBLISHES
@@ -32,6 +33,7 @@ SIZES = (*QUICK_SIZES, MANY, MOST)
 QUICK_SITES = (SITE_FEW,)
 SITES = (*QUICK_SITES, SITE_MANY, SITE_MOST)
 STARTS = 20
+CHECKS = 30
 
 
 def main() -> int:
@@ -52,6 +54,9 @@ def main() -> int:
         environment = clean_environment(scratch / "bytecode")
         try:
             startup = measure_startup(STARTS, environment)
+            engines = measure_engine_checks(
+                ROOT, runs=CHECKS, environment=environment, on_progress=say
+            )
             builds = measure_builds(
                 ROOT,
                 scratch / "builds",
@@ -87,8 +92,8 @@ def main() -> int:
         "medians of": rounds,
         "Helm": helm[1] if helm else "absent",
     }
-    found = targets(builds, startup, sites, publishes)
-    results = Results(machine, builds, sites, publishes, startup, found)
+    found = targets(builds, startup, sites, publishes, engines)
+    results = Results(machine, builds, sites, publishes, engines, startup, found)
     sys.stdout.write(as_json(results) if given.json else as_text(results))
     return 0
 

@@ -13,6 +13,7 @@ from bench.site import SiteBuild
 from bench.startup import Startup
 
 if TYPE_CHECKING:
+    from bench.engine_checks import EngineChecks
     from bench.publish import Publishes
 
 MANY, MOST = 100, 1000
@@ -27,6 +28,9 @@ TIMES_DEARER_PUBLISH = 2
 GROWTH = 1.2
 HELP_AGAINST_CLICK = 2.5
 PEAK_MIB = 300
+# Milliseconds; the tables show the same in parses of a spec, which depends less on the machine.
+APP_CHECKS = 5
+TABLE_LOAD = 15
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +75,14 @@ def targets(
     startup: Startup,
     sites: Sequence[SiteBuild] = (),
     publishes: Sequence[Publishes] = (),
+    engines: EngineChecks | None = None,
 ) -> tuple[Target, ...]:
     """Return the targets for which something was measured."""
     return (
         *_build_targets(builds),
         *_site_targets(sites),
         *_publish_targets(publishes),
+        *_engine_targets(engines),
         _startup_target(startup),
     )
 
@@ -107,6 +113,15 @@ def _publish_targets(publishes: Sequence[Publishes]) -> Iterator[Target]:
         what = f"publish of one changed app of {PUBLISH_MANY:,}, in that of the only one"
         value = ratio(by_size[PUBLISH_MANY], by_size[PUBLISH_ONE])
         yield Target(what, value, TIMES_DEARER_PUBLISH, at_least=False)
+
+
+def _engine_targets(engines: EngineChecks | None) -> Iterator[Target]:
+    if engines is None:
+        return
+    app = max(item.checks for item in engines.apps)
+    yield Target("checks of an app's engine, in ms", app, APP_CHECKS, at_least=False)
+    table = max(item.load for item in engines.tables)
+    yield Target("argument table of one release, in ms", table, TABLE_LOAD, at_least=False)
 
 
 def mib_per_app(few: SiteBuild, more: SiteBuild) -> float:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from bench.builds import Builds
+from bench.engine_checks import AppChecks, EngineChecks, TableLoad
 from bench.market import numbered_spec, write_market
 from bench.measure import NOTHING, Cost, median_cost
 from bench.publish import Publishes
@@ -142,6 +143,21 @@ def test_one_changed_app_of_many_costs_less_than_two_alone(many: float, met: boo
     assert len(targets([], STARTUP, [], published[:1])) == 1
 
 
+def engines(*, memory: float = 3, load: float = 15) -> EngineChecks:
+    """Two apps that take 4 and 2 ms to parse, and one table."""
+    apps = (AppChecks("one", 4, 2, memory), AppChecks("two", 2, 1, 1))
+    return EngineChecks(apps, (TableLoad("vllm", "0.33.0", load), TableLoad("sglang", "0.5", 1)))
+
+
+@pytest.mark.parametrize(
+    ("memory", "load", "met"), [(3, 15, True), (3.1, 15.1, False), (0, 1, True)]
+)
+def test_the_dearest_app_and_the_dearest_table_count(memory: float, load: float, met: bool) -> None:
+    checks, table, _ = targets([], STARTUP, engines=engines(memory=memory, load=load))
+    assert (checks.value, checks.met) == (2 + memory, met)
+    assert (table.value, table.met) == (load, met)
+
+
 def test_table_aligns_its_columns() -> None:
     assert (
         table([("app", "ms"), ("a", "10.5"), ("longer", "")])
@@ -154,13 +170,15 @@ def test_reports_hold_every_figure() -> None:
     sites = [SiteBuild(1000, Cost(6.25, 12.5, 164.6))]
     published = [Publishes(1000, Cost(50, 60, 90), Cost(0.75, 1.5, 80))]
     found = targets(measured, STARTUP, sites, published)
-    results = Results({"cores": 2}, measured, sites, published, STARTUP, found)
+    results = Results({"cores": 2}, measured, sites, published, engines(), STARTUP, found)
     text = as_text(results)
     row = "10 50.0 100.0 25.0 50.0 200.0 400.0 4.0 4.0 2.0 120"
     rows = [" ".join(line.split()) for line in text.split("\n")]
     assert row in rows
     assert "1,000 6.25 12.50 6.25 165" in rows
     assert "1,000 50.00 60.00 0.75 1.50 80" in rows
+    assert "one 4.00 2.00 3.00 5.00 1.25" in rows
+    assert "vllm 0.33.0 15.00 5.00" in rows
     assert "--help, in imports of click  1.50  <= 2.5  met" in text
     document = json.loads(as_json(results))
     assert document["builds"][0]["helm"] == {
@@ -171,4 +189,10 @@ def test_reports_hold_every_figure() -> None:
     assert document["startup"]["help"]["cpu_seconds"] == 0.06
     assert document["sites"][0]["cost"]["peak_mib"] == 164.6
     assert document["publishes"][0]["one_changed"]["wall_seconds"] == 1.5
+    assert document["engines"]["apps"][1] == {
+        "app": "two",
+        "parse": 2,
+        "arguments": 1,
+        "memory": 1,
+    }
     assert [(item["value"], item["met"]) for item in document["targets"]] == [(1.5, True)]

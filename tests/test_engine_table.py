@@ -16,12 +16,11 @@ from chartgen.engines.table import (
     Syntax,
     Value,
     engine_table,
-    env_history,
-    history,
-    name_history,
     skipped_releases,
+    spelling_around,
     table_releases,
 )
+from tests.table_spans import env_history, history, name_history
 from tools.engine_tables import vllm as vllm_tables
 from tools.engine_tables.spans import write_table
 
@@ -184,3 +183,19 @@ def test_the_vllm_table_follows_from_the_facts_of_each_release(tmp_path: Any) ->
     write_table(tmp_path / "vllm.json", again)
     shipped = FOLDER.joinpath("vllm.json").read_bytes()
     assert (tmp_path / "vllm.json").read_bytes() == shipped
+
+
+@pytest.mark.parametrize(
+    ("spelling", "release", "expected"),
+    [
+        ("--swap-space", "0.21.0", ("0.17.1", None)),
+        ("--spec-method", "0.21.0", (None, "0.22.0")),
+        ("--max-model-len", "0.21.0", ("0.20.2", "0.22.0")),
+        ("--max-model-len", "0.11.0", (None, "0.11.1")),
+        ("--no-such-option", "0.21.0", (None, None)),
+    ],
+)
+def test_the_releases_around_one(
+    spelling: str, release: str, expected: tuple[str | None, str | None]
+) -> None:
+    assert spelling_around("vllm", spelling, release) == expected

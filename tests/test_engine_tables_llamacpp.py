@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from chartgen.engines.table import engine_table, env_history, history, name_history, table_releases
+from chartgen.engines.table import (
+    engine_table,
+    table_releases,
+)
+from tests.table_spans import env_history, history, name_history
 from tools.engine_tables.cpp_tokens import parts, source_of, strings, tokens
 from tools.engine_tables.llamacpp import declarations, successors
 from tools.engine_tables.llamacpp_handlers import Tables, option

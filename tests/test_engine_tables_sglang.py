@@ -8,7 +8,10 @@ import json
 import pytest
 
 from chartgen.engines.command_line import judge
-from chartgen.engines.table import engine_table, history
+from chartgen.engines.table import (
+    engine_table,
+)
+from tests.table_spans import history
 from tools.engine_tables.dump_sglang import option
 
 

@@ -74,6 +74,12 @@ def test_entries_are_complete_sentences_with_a_source() -> None:
         ({"holds": "mtp"}, "ngram, mtp", True),
         ({"holds": "mtp"}, ["ngram"], False),
         ({"holds": "mtp"}, 3, False),
+        ({"keys-beyond": ["a"]}, {"a": 1, "b": 2}, True),
+        ({"keys-beyond": ["a"]}, '{"b": 1}', True),
+        ({"keys-beyond": ["a"]}, {"a": 1}, False),
+        ({"keys-beyond": ["a"]}, "{", False),
+        ({"keys-beyond": ["a"]}, "[" * 100_000, False),
+        ({"keys-beyond": ["a"]}, None, False),
         ("=other", "x", True),
         ({"not": "=other"}, "x", False),
         ({"not": "=absent"}, "x", False),
@@ -116,6 +122,8 @@ def test_the_order_of_releases_is_that_of_their_numbers() -> None:
 
 def test_only_entries_that_speak_are_given() -> None:
     found = [
-        entry.id for entry in spoken("vllm", "0.21.0", {"speculative-config.method": "dflash"})
+        entry.id for entry in spoken("vllm", "0.21.0", {"model.family": "llama", "env.A": "1"})
     ]
-    assert found == ["vllm-dflash-two-speeds"]
+    assert found == []
+    found = [entry.id for entry in spoken("vllm", "0.21.0", {"model.family": "gemma4"})]
+    assert found == ["vllm-gemma4-kv-fp8"]

@@ -172,7 +172,7 @@ def test_gated_delta_networks() -> None:
 def test_linear_attention_by_name_is_what_its_fields_are() -> None:
     types = [LINEAR, FULL]
 
-    assert kinds(facts(QWEN, layer_types=types)) == "GF"
+    assert kinds(facts(QWEN, layer_types=types, num_hidden_layers=2)) == "GF"
     assert kinds(facts(NEMOTRON, layers_block_type=[LINEAR, "moe", FULL])) == "M-F"
 
 
@@ -443,3 +443,13 @@ def test_no_config_at_all_makes_it_fail(changes: dict[str, Any]) -> None:
 
     assert len(found.layers) <= 4096
     assert all(name.startswith("config.") for name in (*unread, *found.missing))
+
+
+def test_fewer_kinds_of_layers_than_layers_contradict_each_other() -> None:
+    found = facts(LLAMA, num_hidden_layers=3, layer_types=[FULL, FULL])
+    assert found.layers == ()
+    assert found.missing == ("config.layer_types",)
+
+
+def test_kinds_beyond_the_layers_are_those_of_draft_layers() -> None:
+    assert kinds(facts(LLAMA, layer_types=[FULL, FULL, FULL])) == "FF"

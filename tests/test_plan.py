@@ -13,8 +13,9 @@ from chartgen.memory.boot_log import measured_from_field, measured_from_log
 from chartgen.memory.bump import bump_notes
 from chartgen.memory.grid import grid
 from chartgen.memory.inputs import Measured
+from chartgen.memory.llamacpp_settings import LlamaRun
 from chartgen.memory.parts import verdict
-from chartgen.memory.plan import capped, plan, planned, with_card, with_release
+from chartgen.memory.plan import capped, plan, plan_input, planned, run_of, with_card, with_release
 from chartgen.memory.suggest import suggest
 from chartgen.models.facts import Drafter, Layer, ModelFacts, State
 from chartgen.models.store import Shelf, load_shelf
@@ -32,6 +33,7 @@ from tests.planning import (
     WINDOW,
     given,
 )
+from tests.specs import OLARES_ONE, write_spec
 
 ROOT = Path(__file__).resolve().parent.parent
 MIB = 2**20
@@ -199,6 +201,7 @@ def test_a_bump_is_explained(tmp_path: Path) -> None:
     assert notes[0] == ("262,144 tokens need 4.16 GiB on 0.33.0; they needed 3.38 GiB on 0.21.0.")
     assert any(note.startswith("0.26.0") and "in flight" in note for note in notes)
     assert not any(note.startswith("0.28.0") for note in notes), "nothing changed there"
+    assert not any("recurrent" in note for note in notes), "Gemma 4 has no such layers"
 
 
 def test_a_bump_that_changes_nothing_says_so(tmp_path: Path) -> None:
@@ -498,3 +501,29 @@ def test_every_app_of_this_market_fits(file: Path) -> None:
 
 def test_windows_and_full_layers_of_the_sample() -> None:
     assert (GEMMA.layers.count(WINDOW), GEMMA.layers.count(FULL)) == (25, 5)
+
+
+def test_fewer_sequences_are_suggested_where_their_sampling_takes_the_room(tmp_path: Path) -> None:
+    args = {"max-num-seqs": 256}
+    found = suggest(given(tmp_path, merge_patch(VISION, {"engine": {"args": args}})))
+    by_place = {item.changes[0][0]: item for item in found if len(item.changes) == 1}
+    assert "engine.args.max-num-seqs" in by_place
+    changed = int(dict(by_place["engine.args.max-num-seqs"].changes)["engine.args.max-num-seqs"])
+    assert 4 <= changed < 256
+
+
+def test_variables_of_llamacpp_count_where_no_argument_overrules_them(tmp_path: Path) -> None:
+    changes = {"env": {"LLAMA_ARG_N_PARALLEL": "4", "LLAMA_ARG_CACHE_TYPE_K": "q8_0"}}
+    engine = {
+        "kind": "llamacpp",
+        "image": "ghcr.io/ggml-org/llama.cpp:server-cuda13-b9101",
+        "model": {"hf": "owner/model", "file": "model.gguf", "size": "4GB"},
+        "context": 32768,
+    }
+    for args, slots in (({}, 4), ({"parallel": 2}, 2)):
+        path = write_spec(tmp_path, {**changes, "engine": {**engine, "args": args}})
+        loaded, faults = load_spec(path)
+        assert loaded is not None, faults
+        run = run_of(plan_input(loaded.spec, Shelf({}), OLARES_ONE))
+        assert isinstance(run, LlamaRun)
+        assert (run.cache.slots, run.cache.type_k.name) == (slots, "q8_0")

@@ -12,6 +12,8 @@ from chartgen.findings import Finding, Severity
 from chartgen.hardware import hardware_profiles
 from chartgen.lint.memory import memory_findings
 from chartgen.lint.rules import rule_book
+from chartgen.memory.plan import plan, plan_input
+from chartgen.models.beside import shelf_of
 from chartgen.models.files import model_file
 from chartgen.render.patches import merge_patch
 from chartgen.spec.load import load_spec
@@ -35,7 +37,9 @@ def findings(
             (folder / "models" / name).write_bytes(data)
     loaded, faults = load_spec(path)
     assert loaded is not None, faults
-    return list(memory_findings(loaded, hardware_profiles()[hardware]))
+    found = memory_findings(loaded, hardware_profiles()[hardware])
+    # The vision app has more sequences than fit at full length: a test of its own.
+    return [item for item in found if item.rule != "memory-sequences"]
 
 
 def test_what_fits_says_nothing(tmp_path: Path) -> None:
@@ -119,3 +123,57 @@ def test_all_rules_are_in_the_book() -> None:
         "gpu-memory-above-plan",
     }
     assert names <= set(rule_book())
+
+
+@pytest.mark.parametrize(
+    ("argument", "value"),
+    [
+        ("max-num-seqs", "many"),
+        ("max-num-seqs", 0),
+        ("kv-cache-dtype", "q8_0"),
+        ("kv-cache-dtype", True),
+        ("gpu-memory-utilization", 1.5),
+        ("max-num-batched-tokens", "8K9"),
+    ],
+)
+def test_a_value_without_sense_gives_no_verdict(
+    tmp_path: Path, argument: str, value: object
+) -> None:
+    """The checks of arguments say it; a plan with some other value would mislead."""
+    changes = {"engine": {"context": 262144, "args": {argument: value}}}
+    assert findings(tmp_path, changes) == []
+    loaded, _ = load_spec(write_spec(tmp_path, merge_patch(VISION, changes)))
+    assert loaded is not None
+    found = plan(plan_input(loaded.spec, shelf_of(loaded), ONE))
+    assert any(argument in missing for missing in found.missing)
+
+
+def test_a_refusal_stands_at_the_argument_that_it_names(tmp_path: Path) -> None:
+    (found,) = findings(tmp_path, {"engine": {"args": {"max-num-batched-tokens": 2048}}})
+    assert found.place.path == "engine.args.max-num-batched-tokens"
+
+
+@pytest.mark.parametrize(("sequences", "said"), [(1, False), (2, True), (None, False)])
+def test_more_sequences_than_the_cache_holds(
+    tmp_path: Path, sequences: int | None, said: bool
+) -> None:
+    changes = {"engine": {"args": {"max-num-seqs": sequences}}}
+    path = write_spec(tmp_path, merge_patch(VISION, changes))
+    (tmp_path / "models").mkdir()
+    for repository in (TARGET, ASSISTANT):
+        name = model_file(repository)
+        data = (ROOT / "apps" / "models" / name).read_bytes()
+        (tmp_path / "models" / name).write_bytes(data)
+    loaded, _ = load_spec(path)
+    assert loaded is not None
+    notes = [item for item in memory_findings(loaded, ONE) if item.rule == "memory-sequences"]
+    assert [item.severity for item in notes] == [Severity.NOTE] * said
+
+
+def test_what_a_context_beyond_the_model_s_own_costs(tmp_path: Path) -> None:
+    found = findings(tmp_path, {"engine": {"context": 262144 + 32768}})
+    (beyond,) = [item for item in found if item.rule == "memory-beyond-native"]
+    # 1,024 blocks of 32 tokens in each of the 5 full layers, 65,536 bytes a block: 320 MiB.
+    assert "32,768 tokens beyond" in beyond.message
+    assert "320 MiB" in beyond.message
+    assert beyond.severity is Severity.NOTE

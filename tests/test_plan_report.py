@@ -218,6 +218,7 @@ def test_the_command_reads_a_log(market: Path, capsys: Capture) -> None:
         (["--hardware", "rtx-9999"], "rtx-5090"),
         (["--log", "empty.log"], "says nothing"),
         (["--context", "0"], "0"),
+        (["--release", "newest"], "'newest' is no release"),
     ],
 )
 def test_wrong_words(words: list[str], hint: str, market: Path, capsys: Capture) -> None:
@@ -229,3 +230,60 @@ def test_wrong_words(words: list[str], hint: str, market: Path, capsys: Capture)
 def test_a_spec_that_cannot_be_read(market: Path, capsys: Capture) -> None:
     Path("apps/broken.yaml").write_text("name: [", encoding="utf-8")
     assert main(["plan", "apps/broken.yaml"]) == 3
+
+
+def test_a_log_that_is_not_there(market: Path, capsys: Capture) -> None:
+    assert main(["plan", "apps/gemma4-vision.yaml", "--log", "gone.log"]) == 3
+    assert "gone.log" in capsys.readouterr().err
+
+
+def test_an_app_is_planned_by_its_name(market: Path, capsys: Capture) -> None:
+    assert main(["plan", "vllmgemma426ba4bvisionone"]) == 0
+    assert "203,584" in capsys.readouterr().out
+    assert main(["plan", "vllmgemma426ba4bvision"]) == 1
+    assert "did you mean vllmgemma426ba4bvisionone" in capsys.readouterr().err
+
+
+def test_without_facts_nothing_is_guessed_and_the_way_to_them_is_named(
+    market: Path, capsys: Capture
+) -> None:
+    shutil.rmtree("apps/models")
+    assert main(["plan", "apps/qwen36-35b-mtp.yaml", "--suggest"]) == 0
+    shown = capsys.readouterr().out
+    assert "--file Qwen3.6-35B-A3B-UD-Q3_K_XL.gguf" in shown
+    for guessed in ("Logits", "KV cache", "fits", "Nothing has to change"):
+        assert guessed not in shown
+
+
+def test_unsound_facts_fail_and_those_of_other_apps_are_not_spoken_of(
+    market: Path, capsys: Capture
+) -> None:
+    facts = market / "apps" / "models" / "cyankiwi--gemma-4-26B-A4B-it-AWQ-4bit.yaml"
+    facts.write_text(facts.read_text("utf-8")[:700], encoding="utf-8")
+    assert main(["plan", "apps/gemma4-vision.yaml"]) == 1
+    assert facts.name in capsys.readouterr().err
+    assert main(["plan", "apps/qwen36-35b-mtp.yaml"]) == 0
+    assert facts.name not in capsys.readouterr().err
+
+
+def test_an_engine_that_is_not_planned_has_no_table(market: Path, capsys: Capture) -> None:
+    assert main(["plan", "apps/omnivoice-tts.yaml"]) == 0
+    shown = capsys.readouterr().out
+    assert "how the engine app uses GPU memory" in shown
+    assert "MiB" not in shown
+
+
+def test_a_release_older_than_all_is_named_with_the_oldest(market: Path, capsys: Capture) -> None:
+    assert main(["plan", "apps/gemma4-vision.yaml", "--release", "0.5.0"]) == 0
+    assert "vLLM 0.5.0, which is older than 0.11.0" in capsys.readouterr().out
+
+
+def test_a_dotted_argument_is_not_broken_at_its_hyphens(tmp_path: Path) -> None:
+    source = given(tmp_path)
+    text = suggestions_text(suggest(source, 262144), 262144)
+    assert "engine.args.limit-mm-per-prompt.video: 0" in text
+
+
+def test_that_nothing_helps_is_not_told_as_if_nothing_were_needed() -> None:
+    assert "Nothing that chartgen can change" in suggestions_text((), 4096, fits=False)
+    assert "Nothing has to change" in suggestions_text((), 4096)

@@ -1,4 +1,4 @@
-"""Write what is made from the code: the JSON Schema and the reference pages.
+"""Write what is made from code and specs: the JSON Schema, the reference, the pages of the apps.
 
 python tools/generate.py            write all files
 python tools/generate.py --check    write nothing; exit with 1 and name what would change
@@ -9,15 +9,22 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable, Mapping
+from functools import cache
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from chartgen.cli.reference import cli_page, exit_codes_page, rules_page
 from chartgen.knowledge.pages import knowledge_index, knowledge_pages
 from chartgen.spec.reference import market_page, reference_page
 from chartgen.spec.scaffold import SCHEMA_FILE
 from chartgen.spec.schema import market_schema_text, schema_text
+from tools.app_pages import FOLDER as APPS
+from tools.app_pages import app_files
 
-ROOT = Path(__file__).resolve().parent.parent
+SOURCE = Path(__file__).resolve().parent.parent
+# Where the files are written; the specs are always those of this repository.
+ROOT = SOURCE
 MAKERS: Mapping[str, Callable[[], str]] = {
     SCHEMA_FILE: schema_text,
     "schema/market.schema.json": market_schema_text,
@@ -29,19 +36,27 @@ MAKERS: Mapping[str, Callable[[], str]] = {
     "docs/reference/spec.md": reference_page,
 }
 KNOWLEDGE = "docs/reference/knowledge"
+# Folders in which every file is made here.
+WHOLE = (KNOWLEDGE, APPS)
+
+
+@cache
+def made() -> Mapping[str, bytes]:
+    """Return all files by their paths, as they should be."""
+    pages = {path: maker().encode() for path, maker in MAKERS.items()}
+    pages |= {f"{KNOWLEDGE}/{name}": text.encode() for name, text in knowledge_pages().items()}
+    return pages | app_files(SOURCE)
 
 
 def outdated() -> dict[str, bytes]:
     """Return the files that are not what the code says, with the bytes that they should have."""
-    made = {path: maker().encode() for path, maker in MAKERS.items()}
-    made |= {f"{KNOWLEDGE}/{name}": text.encode() for name, text in knowledge_pages().items()}
-    return {path: data for path, data in made.items() if _bytes(ROOT / path) != data}
+    return {path: data for path, data in made().items() if _bytes(ROOT / path) != data}
 
 
 def left_over() -> tuple[Path, ...]:
-    """Return the pages of entries that are no more."""
-    pages = knowledge_pages()
-    return tuple(path for path in sorted((ROOT / KNOWLEDGE).glob("*.md")) if path.name not in pages)
+    """Return the pages and pictures of entries and apps that are no more."""
+    there = (path for folder in WHOLE for path in sorted((ROOT / folder).glob("*")))
+    return tuple(path for path in there if path.relative_to(ROOT).as_posix() not in made())
 
 
 def _bytes(path: Path) -> bytes | None:

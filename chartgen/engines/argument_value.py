@@ -6,6 +6,7 @@ import json
 import re
 from typing import Any, Literal
 
+from chartgen.engines.problem import TOO_DEEP
 from chartgen.engines.table import EngineTable, Option
 
 # Stands for an option that may come without a value, and did.
@@ -94,6 +95,8 @@ def _number(kind: type[int | float], word: str, wanted: str) -> Any:
 def _json(word: str) -> Any:
     try:
         return json.loads(word)
+    except RecursionError:
+        raise Refused("json-broken", TOO_DEEP) from None
     except ValueError as problem:
         raise Refused("json-broken", str(problem)) from None
 

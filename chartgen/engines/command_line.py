@@ -278,7 +278,9 @@ def _name(table: EngineTable, item: _Given, word: str, value: Any) -> Iterator[P
     if wanted in in_lower:
         return
     successor = table.successors.get(subject, {}).get(value, "")
-    similar = in_lower.get(nearest(wanted, list(in_lower)), "")
+    # `triton` is short for TRITON_ATTN and as near to TRITON_MLA.
+    whole = wanted + "_attn"
+    similar = in_lower.get(whole if whole in in_lower else nearest(wanted, list(in_lower)), "")
     yield Problem("name-unknown", item.spelling, word, subject, "", similar, successor)
 
 

@@ -116,7 +116,7 @@ def _value(table: EngineTable, text: str) -> Any:
     """Return the value of a dotted key: JSON, else a human-readable integer, else the text."""
     try:
         return json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         pass
     if "human-dotted" in table.traits:
         try:

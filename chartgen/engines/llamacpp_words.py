@@ -16,8 +16,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NoReturn
 
 from chartgen.engines.json_value import out_of_bounds
-from chartgen.engines.problem import Kind, Problem, nearest
-from chartgen.engines.table import EngineTable, Option
+from chartgen.engines.problem import TOO_DEEP, Kind, Problem, nearest
+from chartgen.engines.table import EngineTable, Option, later_successor
 
 # common_arg_utils::is_truthy and is_falsey.
 YES = frozenset({"on", "enabled", "true", "1"})
@@ -38,11 +38,15 @@ def judge_words(table: EngineTable, words: Sequence[str]) -> Iterator[Problem]:
     """Yield all that is to be said of the words after the program's name."""
     seen: dict[str, str] = {}
     at = 0
+    after_unknown = False
     while at < len(words):
         word = words[at]
         at += 1
+        if after_unknown and not word.startswith("-"):
+            continue  # most likely the value of the unknown option
         name = word.replace("_", "-") if word.startswith("--") else word
         option = table.options.get(name)
+        after_unknown = option is None
         if option is None:
             yield _unknown(table, word, name)
             continue
@@ -57,7 +61,7 @@ def judge_words(table: EngineTable, words: Sequence[str]) -> Iterator[Problem]:
             wanted = "a value" if count == 1 else f"{count} values"
             yield Problem("value-missing", word, detail=wanted)
             continue
-        yield from _old(option, word)
+        yield from _old(table, option, name)
         for value in values:
             yield from _value(table, option, word, value)
 
@@ -78,7 +82,7 @@ def judge_variables(table: EngineTable, variables: Mapping[str, str]) -> Iterato
         value = variables[name]
         if found.value == "none":
             if value in YES:
-                yield from _old(found, name)
+                yield from _old(table, found, name)
             elif value not in NO:
                 yield Problem("misread", name, value, "not set; only on, enabled, true and 1 are")
         elif found.value == "switch":
@@ -87,7 +91,7 @@ def judge_variables(table: EngineTable, variables: Mapping[str, str]) -> Iterato
             if negative not in variables and value not in YES | NO:
                 yield Problem("value-choice", name, value, "one of on, off, true, false, 1, 0")
         else:
-            yield from _old(found, name)
+            yield from _old(table, found, name)
             yield from _value(table, found, name, value)
 
 
@@ -103,10 +107,13 @@ def _unknown(table: EngineTable, word: str, name: str) -> Problem:
     )
 
 
-def _old(option: Option, spelling: str) -> Iterator[Problem]:
+def _old(table: EngineTable, option: Option, spelling: str) -> Iterator[Problem]:
     if option.state != "current":
         kind: Kind = "removed" if option.state == "removed" else "deprecated"
-        yield Problem(kind, spelling, successor=option.replaced_by)
+        # What a build recommends for --no-mmap is what it recommends for --mmap.
+        negated = spelling in option.negations
+        successor = later_successor(table.kind, spelling) if negated else option.replaced_by
+        yield Problem(kind, spelling, successor=successor)
 
 
 def _value(table: EngineTable, option: Option, spelling: str, value: str) -> Iterator[Problem]:
@@ -190,6 +197,8 @@ def _choice(table: EngineTable, option: Option, spelling: str, value: str) -> It
 def _json(spelling: str, value: str) -> Iterator[Problem]:
     try:
         json.loads(value, parse_constant=_no_constant)
+    except RecursionError:
+        yield Problem("json-broken", spelling, value, TOO_DEEP)
     except ValueError as problem:
         yield Problem("json-broken", spelling, value, str(problem))
 

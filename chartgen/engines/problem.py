@@ -44,6 +44,8 @@ Kind = Literal[
     "repeated",
     "deprecated",
 ]
+# Said of JSON that no reader follows to its end.
+TOO_DEEP = "it is nested too deeply"
 # Kinds with which the engine starts all the same.
 NOTES: frozenset[Kind] = frozenset({"abbreviation", "ignored", "misread", "repeated", "deprecated"})
 
@@ -72,6 +74,7 @@ class Problem:
 
 
 def nearest(name: str, known: Sequence[str]) -> str:
-    """Return the most similar spelling or name, empty where none is similar."""
-    found = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
-    return found[0] if found else ""
+    """Return the most similar spelling or name in any case, empty where none is similar."""
+    in_lower = {word.lower(): word for word in reversed(known)}
+    found = difflib.get_close_matches(name.lower(), list(in_lower)[::-1], n=1, cutoff=0.6)
+    return in_lower[found[0]] if found else ""

@@ -67,7 +67,7 @@ def engine_release(
     if release is not None:
         number = _given(kind, release)
         if not number:
-            return _unknown(kind, f"engine.release {release!r}, which names no release")
+            return _unknown(kind, f"engine.release {release!r}")
         shipped = shipped_fork(kind, image)
         return _known(kind, number, f"engine.release {release}", shipped, certain=True)
     shipped = shipped_fork(kind, image)
@@ -79,7 +79,7 @@ def engine_release(
         return _unknown(kind, "an image without a tag")
     number, plain = _told(kind, tag)
     if not number:
-        return _unknown(kind, f"the image tag {tag}, which names no release")
+        return _unknown(kind, f"the image tag {tag}")
     return _known(kind, number, f"the image tag {tag}", None, certain=plain)
 
 
@@ -89,6 +89,11 @@ def spec_release(spec: AppSpec, release: str | None = None) -> EngineRelease:
     described = engine.fork if release is None else None
     fork = fork_of_spec(described) if described is not None else None
     return engine_release(engine.kind, engine.image, release or engine.release, fork)
+
+
+def shown_release(kind: str, number: str) -> str:
+    """Return a release as its engine writes it: llama.cpp's builds are `b8740`."""
+    return f"b{number}" if kind == "llamacpp" and number.isdecimal() else number
 
 
 def nearest_table(kind: str, number: str) -> str:

@@ -180,25 +180,32 @@ def engine_table(kind: str, release: str) -> EngineTable:
     )
 
 
-def history(kind: str, spelling: str) -> tuple[str | None, str | None]:
-    """Return the first and the last release that know a spelling; nothing where none does."""
-    data = _data(kind)
-    spans = _spelling_spans(kind).get(spelling, ())
-    return _ends(data.get("releases", ()), spans)
+def spelling_around(kind: str, spelling: str, release: str) -> tuple[str | None, str | None]:
+    """Return the last release before and the first after one that know a spelling."""
+    return _around(kind, _spelling_spans(kind).get(spelling, ()), release)
 
 
-def name_history(kind: str, subject: str, name: str) -> tuple[str | None, str | None]:
-    """Return the first and the last release that know a name (a parser, a backend, …)."""
-    data = _data(kind)
-    spans = data.get("names", {}).get(subject, ())
-    return _ends(data.get("releases", ()), (s for s in spans if name in s[2].split()))
+def name_around(kind: str, subject: str, name: str, release: str) -> tuple[str | None, str | None]:
+    """Return the last release before and the first after one that know a name."""
+    spans = _data(kind).get("names", {}).get(subject, ())
+    return _around(kind, (s for s in spans if name in s[2].split()), release)
 
 
-def env_history(kind: str, variable: str) -> tuple[str | None, str | None]:
-    """Return the first and the last release that read a variable."""
-    data = _data(kind)
-    spans = data.get("env", ())
-    return _ends(data.get("releases", ()), (s for s in spans if variable in s[2].split()))
+def key_around(kind: str, title: str, key: str, release: str) -> tuple[str | None, str | None]:
+    """Return the last release before and the first after one whose class has a key."""
+    return _around(kind, _data(kind).get("schemas", {}).get(title, {}).get(key, ()), release)
+
+
+def env_around(kind: str, variable: str, release: str) -> tuple[str | None, str | None]:
+    """Return the last release before and the first after one that read a variable."""
+    spans = _data(kind).get("env", ())
+    return _around(kind, (s for s in spans if variable in s[2].split()), release)
+
+
+def later_successor(kind: str, spelling: str) -> str:
+    """Return what takes the place of a spelling in some release, empty where none is known."""
+    spans = _data(kind).get("successors", {}).get("option", {}).get(spelling, ())
+    return str(spans[-1][2]) if spans else ""
 
 
 @cache
@@ -270,9 +277,14 @@ def _spellings(name: str, fields: Mapping[str, Any]) -> Iterator[str]:
     yield from fields.get("negations", ())
 
 
-def _ends(releases: Any, spans: Iterable[list[Any]]) -> tuple[str | None, str | None]:
-    """Return the first and the last release of some spans."""
-    pairs = [(s[0], s[1] if s[1] != -1 else len(releases) - 1) for s in spans]
-    if not pairs:
-        return None, None
-    return releases[min(first for first, _ in pairs)], releases[max(last for _, last in pairs)]
+def _around(kind: str, spans: Iterable[list[Any]], release: str) -> tuple[str | None, str | None]:
+    releases = table_releases(kind)
+    at = releases.index(release)
+    last = len(releases) - 1
+    pairs = [(first, end if end != -1 else last) for first, end, *_ in spans]
+    before = [min(end, at - 1) for first, end in pairs if first < at]
+    after = [max(first, at + 1) for first, end in pairs if end > at]
+    return (
+        releases[max(before)] if before else None,
+        releases[min(after)] if after else None,
+    )

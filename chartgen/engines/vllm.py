@@ -65,7 +65,7 @@ def _as_object(value: Any) -> dict[str, Any] | None:
     if isinstance(value, str):
         try:
             value = json.loads(value)
-        except ValueError:
+        except (ValueError, RecursionError):
             return None
     return dict(value) if isinstance(value, dict) else None
 

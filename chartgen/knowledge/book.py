@@ -27,8 +27,8 @@ class Knowledge:
     """One entry.
 
     `cases` are alternatives: the entry speaks where all comparisons of one of them hold. `at`
-    names the subject whose place in the spec the finding gets. `tests` are arguments for which it
-    must speak and must not, kept beside it.
+    names the subjects whose place in the spec the finding gets, the first that stands there.
+    `speaks` and `silent` are settings for which it must speak and must not, kept beside it.
     """
 
     id: str
@@ -37,7 +37,7 @@ class Knowledge:
     engine: str
     releases: str
     cases: tuple[Mapping[str, Any], ...]
-    at: str
+    at: tuple[str, ...]
     message: str
     source: str
     why: str
@@ -87,7 +87,7 @@ def _entry(rule_id: str, body: Mapping[str, Any]) -> Knowledge:
         engine=body["engine"],
         releases=body.get("releases", ""),
         cases=tuple(when if isinstance(when, list) else [when]),
-        at=body["at"],
+        at=tuple(at if isinstance(at := body["at"], list) else [at]),
         message=" ".join(body["message"].split()),
         source=" ".join(body["source"].split()),
         why=" ".join(body["why"].split()),

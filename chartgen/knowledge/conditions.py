@@ -11,12 +11,14 @@ A condition compares one subject (an argument, a variable, a fact of the model) 
 | `{above: 4}`             | a number above (`below`, `at-least`, `at-most` likewise)         |
 | `{matches: pattern}`     | text that the regular expression matches as a whole              |
 | `{holds: draft-mtp}`     | a list, or text with commas, one member of which is the word     |
+| `{keys-beyond: [image]}` | an object, also as JSON text, with a key that is none of these    |
 
 A value that begins with `=` names another subject, which is looked up first.
 """
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -82,6 +84,15 @@ def _holds_word(actual: Any, wanted: Any) -> bool:
     return any(_is_one_of(word, wanted) for word in words)
 
 
+def _keys_beyond(actual: Any, wanted: Any) -> bool:
+    if isinstance(actual, str):
+        try:
+            actual = json.loads(actual)
+        except (ValueError, RecursionError):
+            return False
+    return isinstance(actual, Mapping) and not set(actual) <= set(wanted)
+
+
 def _number(compare: Callable[[float, float], bool]) -> Callable[[Any, Any], bool]:
     def compared(actual: Any, wanted: Any) -> bool:
         numbers = [
@@ -99,6 +110,7 @@ _OPERATORS: Mapping[str, Callable[[Any, Any], bool]] = {
     "given": _is_given,
     "matches": _matches,
     "holds": _holds_word,
+    "keys-beyond": _keys_beyond,
     "above": _number(lambda actual, wanted: actual > wanted),
     "below": _number(lambda actual, wanted: actual < wanted),
     "at-least": _number(lambda actual, wanted: actual >= wanted),

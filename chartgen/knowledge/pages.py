@@ -12,6 +12,7 @@ _WORDS = {
     "not": "is other than",
     "matches": "matches",
     "holds": "holds",
+    "keys-beyond": "has a key other than",
     "above": "is above",
     "below": "is below",
     "at-least": "is at least",

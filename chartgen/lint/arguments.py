@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 
 from chartgen.engines import engine_facts, engine_start
 from chartgen.engines.arguments import flag, normal
+from chartgen.engines.problem import TOO_DEEP
 from chartgen.engines.vllm import speculative_config
 from chartgen.findings import Finding
 from chartgen.lint.rules import finding
@@ -64,6 +65,8 @@ def _json_problem(value: object, wants_object: bool) -> str:
             return "it stands between quotes that no shell removes"
         try:
             value = json.loads(stripped)
+        except RecursionError:
+            return TOO_DEEP
         except ValueError as error:
             return str(error)
     if wants_object and value is not None and not isinstance(value, (Mapping, list)):

@@ -7,6 +7,7 @@
 | `env.NAME`                  | a variable of the engine's container                          |
 | `role.mmproj`               | true where the spec has weights of that role                  |
 | `model.…`, `draft.…`        | facts of the main and of the draft model, where known         |
+| `hardware.…`                | facts of the card that the spec itself names                  |
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from chartgen.engines.arguments import normal
+from chartgen.engines.llamacpp_variables import arguments_of_variables
+from chartgen.hardware import hardware_profiles
 from chartgen.models.facts import ModelFacts
 from chartgen.spec.app import AppSpec
 
@@ -44,28 +47,42 @@ def engine_subjects(
     engine = spec.engine
     subjects: dict[str, Any] = {}
     for key, value in _arguments(spec).items():
-        name = _SHORT.get(engine.kind, {}).get(normal(key), normal(key))
+        name = main_name(engine.kind, key)
         if value is not None:
             subjects[_dotted(name)] = value
             subjects |= dict(_members(name, value))
     subjects |= {f"env.{name}": str(value) for name, value in spec.env.items()}
     subjects |= dict.fromkeys((f"role.{role}" for role in engine.roles), True)
+    profile = hardware_profiles().get(spec.hardware or "")
+    if profile is not None and profile.compute_capability:
+        subjects["hardware.compute-capability"] = profile.compute_capability
     if model is not None:
         subjects |= _model(model)
+    if draft is not None and draft.vocabulary is not None:
+        subjects["draft.vocabulary"] = draft.vocabulary
     if draft is not None and draft.drafter is not None:
         target = draft.drafter.target_hidden
+        subjects["draft.method"] = draft.drafter.method
         subjects |= {"draft.target-hidden": target} if target is not None else {}
     return subjects
 
 
+def main_name(kind: str, key: str) -> str:
+    """Return the long spelling of an argument without dashes: `-np` is `parallel`."""
+    return _SHORT.get(kind, {}).get(normal(key), normal(key))
+
+
 def _arguments(spec: AppSpec) -> dict[str, Any]:
-    """Return the arguments as written, and those that follow from fields of the spec."""
+    """Return the arguments as written, and those that follow from fields and variables."""
     fields = {
         "vllm": {"max-model-len": spec.engine.context},
         "llamacpp": {"ctx-size": spec.engine.context},
         "sglang": {"context-length": spec.engine.context},
     }
-    return fields.get(spec.engine.kind, {}) | dict(spec.engine.args)
+    known = {name: item.value for name, item in spec.env.items() if item.value is not None}
+    variables = arguments_of_variables(known) if spec.engine.kind == "llamacpp" else {}
+    stated = {name: x for name, x in fields.get(spec.engine.kind, {}).items() if x is not None}
+    return {**variables, **stated, **spec.engine.args}
 
 
 def _dotted(name: str) -> str:
@@ -78,7 +95,7 @@ def _members(name: str, value: object) -> Iterator[tuple[str, Any]]:
     if isinstance(value, str) and value.lstrip().startswith("{"):
         try:
             value = json.loads(value)
-        except ValueError:
+        except (ValueError, RecursionError):
             return
     if isinstance(value, Mapping):
         for key, member in value.items():
@@ -92,6 +109,7 @@ def _model(facts: ModelFacts) -> dict[str, Any]:
     known = {
         "model.family": facts.family or None,
         "model.hidden": facts.hidden,
+        "model.vocabulary": facts.vocabulary,
         "model.native-context": facts.native_context,
         "model.trained-context": rope.original_context or None if rope is not None else None,
         "model.largest-head": max((layer.key_dim for layer in kinds), default=None),

@@ -31,6 +31,8 @@ _SIZES = frozenset(
         "value_dim_sliding",
     }
 )
+# Those of recurrent states, which most models do not have.
+_OF_STATES = frozenset({"hybrid_block", "hybrid_prefix_caching", "pad_states", "states"})
 
 
 def bump_notes(given: PlanInput, release: str, context: int | None = None) -> tuple[str, ...]:
@@ -65,8 +67,17 @@ def _reasons(given: PlanInput, before: Plan, after: Plan, context: int | None) -
     for since, group in groupby(changes, key=lambda change: change.since):
         there = _figures(planned(with_release(given, since), context)[0])
         if there != figures:
-            yield from (f"{since}: {item.note}" for item in group if item.trait in _SIZES)
+            told = _SIZES - _without_part(given, before)
+            yield from (f"{since}: {item.note}" for item in group if item.trait in told)
         figures = there
+
+
+def _without_part(given: PlanInput, before: Plan) -> frozenset[str]:
+    """Return the traits that have no part in a model: what it does not have did not change."""
+    target = given.facts("main")
+    states = target is not None and any(layer.state is not None for layer in target.layers)
+    found = _OF_STATES if not states else frozenset()
+    return found if before.refusal else found | {"unequal_pages"}
 
 
 def _figures(plan: Plan) -> tuple[int | None, int | None, int | None]:

@@ -7,7 +7,7 @@ given.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -60,6 +60,14 @@ class Given:
         """Return an integer, plain or with one of vLLM's suffixes."""
         return whole(self.values.get(name))
 
+    def unread(
+        self, names: Iterable[str], read: Callable[[str], int | float | None]
+    ) -> Iterator[str]:
+        """Yield those of some arguments, with dashes, that are given and cannot be read."""
+        for name in names:
+            if self.values.get(name) is not None and read(name) is None:
+                yield f"--{name}"
+
     def count(self, name: str) -> int | None:
         """Return an integer of at least one."""
         found = self.whole(name)
@@ -91,7 +99,7 @@ class Given:
         if isinstance(value, str):
             try:
                 value = json.loads(value)
-            except ValueError:
+            except (ValueError, RecursionError):
                 value = None
         found = dict(value) if isinstance(value, Mapping) else {}
         for key, inner in self.values.items():

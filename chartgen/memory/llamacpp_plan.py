@@ -43,7 +43,8 @@ def run_of(given: PlanInput) -> LlamaRun:
     engine = given.spec.engine
     assert isinstance(engine, LlamaCppEngine)
     target = given.facts("main")
-    return llama_run(engine, given.types, target.native_context if target is not None else None)
+    native = target.native_context if target is not None else None
+    return llama_run(engine, given.types, native, given.environment)
 
 
 def llama_plan(given: PlanInput, run: LlamaRun | None = None, *, search: bool = True) -> Plan:
@@ -60,6 +61,7 @@ def llama_plan(given: PlanInput, run: LlamaRun | None = None, *, search: bool = 
     model = _model(given, run)
     parts = [*_files(given, run), *_buffers(given, run, model)]
     sizes_known = all(item.size is not None for item in given.weights.values())
+    sizes_known = sizes_known and target is not None
     available = budget - sum(part.size for part in parts)
     blank = Plan(
         app=given.spec.name,
@@ -182,6 +184,8 @@ def _buffers(given: PlanInput, run: LlamaRun, model: _Model) -> list[Part]:
     found.append(allowance("outputs", data["outputs"], logits))
     found.append(allowance("masks", data["masks"], masks))
     found.append(allowance("activation", data["activation"], rows * data["activation"]["factor"]))
+    # Nobody can guess them for a model of which nothing is known.
+    found = [part for part in found if part.size > 0]
     converted = _converted(model, run) * data["conversion"]["bytes"]
     if converted:
         found.append(allowance("conversion", data["conversion"], converted))

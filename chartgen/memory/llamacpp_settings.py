@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from chartgen.engines.llamacpp_variables import arguments_of_variables
 from chartgen.memory.given import Given
 from chartgen.memory.llamacpp_kv import (
     DEFAULT_BATCH,
@@ -52,6 +53,7 @@ _ROLLBACK = frozenset(
 )
 _MTP = frozenset({"mtp", "draft-mtp"})
 _DRAFT_TOKENS = 3
+_NUMBERS = ("ctx-size", "kv-unified-per-slot", "parallel", "batch-size", "ubatch-size")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,15 +84,20 @@ class LlamaRun:
 
 
 def llama_run(
-    engine: LlamaCppEngine, types: Mapping[str, CacheType], native_context: int | None
+    engine: LlamaCppEngine,
+    types: Mapping[str, CacheType],
+    native_context: int | None,
+    environment: Mapping[str, str],
 ) -> LlamaRun:
     """Return what the arguments of a spec ask for.
 
-    `types` are the cache types of this build by name, forks' own among them.
+    `types` are the cache types of this build by name, forks' own among them; `environment` are the
+    plain variables of the engine's container, some of which stand for arguments.
     """
     spelt = {flag: field for field, flag in engine.spellings.items() if field == "context"}
     aliases = dict(ALIASES) | dict.fromkeys(spelt, "ctx-size")
-    given = Given.of(engine.args, aliases)
+    variables = arguments_of_variables(environment)
+    given = Given.of({**variables, **engine.args}, aliases)
     slots = given.count("parallel") or -1
     unified = given.switch("kv-unified", default=slots < 0)
     slots = slots if slots > 0 else DEFAULT_SLOTS
@@ -137,11 +144,13 @@ def llama_run(
             for name in ("cpu-moe", "n-cpu-moe", "override-tensor")
             if given.values.get(name) not in (None, False, 0)
         ),
-        problem=_problem(unknown, context),
+        problem=_problem(tuple(given.unread(_NUMBERS, given.whole)), unknown, context),
     )
 
 
-def _problem(unknown: list[str], context: int) -> str:
+def _problem(unread: tuple[str, ...], unknown: list[str], context: int) -> str:
+    if unread:
+        return f"a sound value of {unread[0]}"
     if unknown:
         return f"the size of the cache type {unknown[0]}"
     return "" if context else "the context length"

@@ -12,7 +12,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from chartgen.engines import engine_facts
 from chartgen.engines.release import spec_release
+from chartgen.engines.table import table_releases
 from chartgen.hardware import Hardware
 from chartgen.memory.boot_log import measured_from_field
 from chartgen.memory.inputs import PLANNED, Measured, PlanInput, weights_with_facts
@@ -69,7 +71,7 @@ def with_release(given: PlanInput, release: str) -> PlanInput:
         given,
         release=found.number or found.table,
         release_exact=found.exact,
-        release_told_by="the release asked for",
+        release_told_by="",
     )
 
 
@@ -92,8 +94,14 @@ def plan(given: PlanInput, run: Run | None = None, *, search: bool = True) -> Pl
             return vllm_plan(given, run, search=search)
         if kind == "llamacpp" and (run is None or isinstance(run, LlamaRun)):
             return llama_plan(given, run, search=search)
-    except ValueError as error:
-        return _unknown(given, (f"the release of {kind}: {error}",))
+    except ValueError:
+        # Only for a release older than all that are known.
+        oldest = table_releases(kind)[0] if table_releases(kind) else "those known"
+        asked = given.release or "an unknown release"
+        missing = (
+            f"how {engine_facts(kind).title} {asked}, which is older than {oldest}, uses memory"
+        )
+        return _unknown(given, (missing,))
     return _unknown(given, (f"how the engine {kind} uses GPU memory",))
 
 

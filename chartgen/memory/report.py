@@ -9,6 +9,7 @@ import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from chartgen.engines.release import shown_release
 from chartgen.memory.grid import Step
 from chartgen.memory.outcome import Plan
 from chartgen.memory.parts import GIB, Part, mib
@@ -75,20 +76,20 @@ def rows(plan: Plan) -> Iterator[tuple[Part, bool]]:
 
 def plan_text(plan: Plan, *, width: int = 80, unicode: bool = False) -> str:
     """Return the whole plan as text."""
-    lines = [*_head(plan, width), "", *_table(plan, width)]
-    if not plan.missing or plan.parts:
-        lines += ["", *bar(plan, width=width, unicode=unicode)]
+    lines = [*_head(plan, width)]
+    if plan.parts:
+        lines += ["", *_table(plan, width), "", *bar(plan, width=width, unicode=unicode)]
     lines += ["", *_result(plan, width)]
     return "\n".join(line.rstrip() for line in lines) + "\n"
 
 
 def _head(plan: Plan, width: int) -> Iterator[str]:
-    release = plan.release or "of an unknown release"
+    release = shown_release(plan.engine, plan.release) or "of an unknown release"
     engine = f"{_TITLES.get(plan.engine, plan.engine)} {release}"
     yield from _wrapped(f"{plan.app} on {plan.hardware.title}, {engine}", width)
     if not plan.release_exact and plan.engine in _TITLES:
-        told = plan.release_told_by or "nothing"
-        yield from _wrapped(f"The release is the nearest one known, by {told}.", width)
+        told = f", as told by {plan.release_told_by}" if plan.release_told_by else ""
+        yield from _wrapped(f"Planned like the nearest release that is known{told}.", width)
     settings = ", ".join(f"{name} {value}" for name, value in plan.settings)
     if settings:
         yield from _wrapped(settings[:1].upper() + settings[1:], width)
@@ -135,13 +136,20 @@ def bar(plan: Plan, *, width: int = 80, unicode: bool = False) -> list[str]:
     edge = round(plan.card * cells / whole)
     shown = f"[{text}]" if whole == plan.card else f"[{text[:edge]}|{text[edge + 1 :]}>"
     kinds = dict.fromkeys(part.kind for part in parts)
-    legend = "  ".join(f"{_SEGMENTS[kind][at]} {_LEGEND[kind]}" for kind in kinds)
-    return [shown, *textwrap.wrap(legend, width, break_long_words=False)]
+    # Bound by spaces that do not break: a sign stays beside its name.
+    names = (f"{_SEGMENTS[kind][at]} {_LEGEND[kind]}".replace(" ", "\xa0") for kind in kinds)
+    legend = textwrap.wrap("  ".join(names), width, break_long_words=False)
+    return [shown, *(line.replace("\xa0", " ") for line in legend)]
 
 
 def _result(plan: Plan, width: int) -> Iterator[str]:
     if plan.missing:
         yield from _wrapped(f"Unknown. Missing: {'; '.join(plan.missing)}.", width)
+        models = [name.removeprefix("facts of ") for name in plan.missing if "facts of " in name]
+        yield from ["Facts of a model are fetched by"] if models else []
+        for repository, _, file in (model.partition(" ") for model in models):
+            # Not wrapped: to be copied.
+            yield f"  chartgen model fetch {repository}" + (f" --file {file}" if file else "")
         return
     if plan.refusal:
         yield from _wrapped(f"The engine does not start: {plan.refusal}", width)
@@ -196,13 +204,19 @@ GRID_HEAD = ("Change", "To", "KV needs", "has MiB", "Longest", "At once", "Verdi
 GRID_RIGHT = (1, 2, 3, 4, 5)
 
 
-def suggestions_text(found: Sequence[Suggestion], context: int, *, width: int = 80) -> str:
-    """Return suggestions as text, each with its cost."""
+def suggestions_text(
+    found: Sequence[Suggestion], context: int, *, fits: bool = True, width: int = 80
+) -> str:
+    """Return suggestions as text, each with its cost; `fits` says whether any was needed."""
     lines: list[str] = []
     for number, item in enumerate(found, 1):
         changes = ", ".join(f"{place}: {value}" for place, value in item.changes)
         lines += textwrap.wrap(
-            f"{number}. {changes}", width, subsequent_indent="   ", break_long_words=False
+            f"{number}. {changes}",
+            width,
+            subsequent_indent="   ",
+            break_long_words=False,
+            break_on_hyphens=False,
         )
         verdict = f"{item.plan.verdict}, longest context {item.plan.longest or 0:,}"
         lines += textwrap.wrap(
@@ -212,6 +226,8 @@ def suggestions_text(found: Sequence[Suggestion], context: int, *, width: int = 
             subsequent_indent="   ",
             break_long_words=False,
         )
+    if not lines and not fits:
+        return f"Nothing that chartgen can change makes a context of {context:,} fit.\n"
     if not lines:
         return f"Nothing has to change for a context of {context:,}.\n"
     return "\n".join([f"What would make a context of {context:,} fit:", *lines]) + "\n"

@@ -22,6 +22,8 @@ Run = VllmRun | LlamaRun
 # Below this a prompt is read so slowly that nobody would want it.
 _LEAST_BATCH = 512
 _LEAST_UBATCH = 128
+# Enough sequences for a few people at once; fewer are only suggested where these do not fit.
+_FEW_SEQUENCES = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +76,11 @@ def _fits(there: Plan) -> bool:
 
 def _options(given: PlanInput, run: Run) -> Iterator[_Option]:
     if isinstance(run, VllmRun):
-        for change in (_smaller_batch, _one_in_flight, _higher_utilisation, _narrow_type):
-            yield from change(given, run)
+        yield from _fewer_sequences(given, run)
+        yield from _smaller_batch(given, run)
+        yield from _one_in_flight(given, run)
+        yield from _higher_utilisation(given, run)
+        yield from _narrow_type(given, run)
     else:
         for step in (_windows_only, _smaller_ubatch, _narrow_llama_type):
             yield from step(given, run)
@@ -139,6 +144,20 @@ def _smaller_batch(given: PlanInput, run: VllmRun) -> Iterator[_Option]:
         cost += f"; no {' and no '.join(dropped)} items, of which one is larger than the batch"
     if changed.kv.batched_tokens < run.kv.batched_tokens:
         yield _Option(tuple(changes), cost, changed)
+
+
+def _fewer_sequences(given: PlanInput, run: VllmRun) -> Iterator[_Option]:
+    """The profiling run samples for all sequences at once; vLLM's own default is 256 of them."""
+    count = _largest(
+        min(_FEW_SEQUENCES, run.sequences),
+        run.sequences - 1,
+        lambda number: _fits(plan(given, replace(run, sequences=number))),
+    )
+    changed = replace(run, sequences=count or _FEW_SEQUENCES)
+    if changed.sequences < run.sequences:
+        cost = "further requests wait until one of these is done"
+        changes = (("engine.args.max-num-seqs", str(changed.sequences)),)
+        yield _Option(changes, cost, changed)
 
 
 def _one_in_flight(_given: PlanInput, run: VllmRun) -> Iterator[_Option]:

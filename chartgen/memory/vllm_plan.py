@@ -46,9 +46,10 @@ def vllm_plan(given: PlanInput, run: VllmRun | None = None, *, search: bool = Tr
     card = given.hardware.gpu_memory_mib * MIB
     share = math.ceil(card * run.utilisation)
     target = given.facts("main")
-    missing = _missing(given, target)
+    missing = (*_missing(given, target), *(f"a sound value of {flag}" for flag in run.unread))
     parts = _weights(given, run)
     sizes_known = all(item.size is not None for item in given.weights.values())
+    sizes_known = sizes_known and target is not None and target.hidden is not None
     if given.measured is not None:
         parts += _measured_rest(given, run, given.measured)
     else:
@@ -164,6 +165,8 @@ def _allowances(run: VllmRun, target: ModelFacts | None) -> list[Part]:
         allowance("activation", data["activation"], data["activation"]["factor"] * tokens * hidden),
         allowance("sampler", data["sampler"], logits),
     ]
+    # Nobody can guess them for a model of which nothing is known.
+    found = [part for part in found if part.size > 0]
     if run.graphs and run.graph_estimate:
         found.append(allowance("graphs", data["graphs"]))
     if run.multimodal:

@@ -6,7 +6,7 @@ Sources: vllm 0.21.0, engine/arg_utils.py and config/; what differs between rele
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from chartgen.engines.vllm import speculative_config
@@ -14,7 +14,7 @@ from chartgen.hardware import Hardware
 from chartgen.memory.given import Given, whole
 from chartgen.memory.parts import MIB
 from chartgen.memory.vllm_kv_batch import GEMMA4_ITEM_TOKENS, default_batch, largest_item
-from chartgen.memory.vllm_kv_family import kv_family
+from chartgen.memory.vllm_kv_family import KvFamily, kv_family
 from chartgen.memory.vllm_kv_settings import KvSettings
 from chartgen.models.facts import ModelFacts
 from chartgen.spec.engine import VllmEngine
@@ -31,6 +31,17 @@ ALIASES: Mapping[str, str] = {
 # Families whose images are attended to in both directions, so that an item must lie in one batch
 # (vllm 0.21.0, transformers_utils/model_arch_config_convertor.py is_mm_prefix_lm).
 _PREFIX_LM = frozenset({"bagel", "gemma3", "gemma4", "molmo2", "moondream3", "paligemma", "umm"})
+# Arguments that take a number of at least one.
+_COUNTS = (
+    "max-num-seqs",
+    "max-num-batched-tokens",
+    "block-size",
+    "mamba-block-size",
+    "tensor-parallel-size",
+    "pipeline-parallel-size",
+    "kv-cache-memory-bytes",
+    "num-gpu-blocks-override",
+)
 _MODALITIES = ("image", "video", "audio")
 
 
@@ -41,7 +52,8 @@ class VllmRun:
     `utilisation` is --gpu-memory-utilization, `cache_bytes` --kv-cache-memory-bytes, which makes
     the former void. `sequences` is --max-num-seqs. `limits` are the items of --limit-mm-per-prompt
     by modality, `items` the tokens of one item of each. `fits_itself`: --max-model-len auto.
-    `stated` names the arguments that the spec gives itself.
+    `stated` names the arguments that the spec gives itself, `unread` those whose value makes no
+    sense, without which there is no plan.
     """
 
     kv: KvSettings
@@ -56,6 +68,7 @@ class VllmRun:
     prefix_lm: bool
     fits_itself: bool
     stated: frozenset[str]
+    unread: tuple[str, ...] = ()
 
     @property
     def multimodal(self) -> bool:
@@ -141,7 +154,19 @@ def vllm_run(
         prefix_lm=prefix_lm,
         fits_itself=automatic,
         stated=frozenset(given.values),
+        unread=tuple(_unread(given, family)),
     )
+
+
+def _unread(given: Given, family: KvFamily) -> Iterator[str]:
+    """Yield the arguments from which no number or type can be read."""
+    yield from given.unread(_COUNTS, given.count)
+    yield from given.unread(("gpu-memory-utilization",), given.share)
+    if given.text("max-model-len") != "auto":
+        yield from given.unread(("max-model-len",), given.whole)
+    kind = given.values.get("kv-cache-dtype")
+    if kind is not None and kind not in ("auto", *family.kv_types):
+        yield "--kv-cache-dtype"
 
 
 def _kv_type(given: Given, target: ModelFacts | None) -> str:

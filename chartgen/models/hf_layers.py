@@ -108,9 +108,9 @@ class LayerReader:
         config = self._config
         for names in (config.layer_types, config.layers_block_type):
             if names:
-                return self._last_full(self._named(names))
-        if config.hybrid_override_pattern:
-            return self._lettered(config.hybrid_override_pattern)
+                return self._last_full(self._counted(self._named(names), "layer_types"))
+        if pattern := config.hybrid_override_pattern:
+            return self._counted(self._lettered(pattern), "hybrid_override_pattern")
         count = self._need("num_hidden_layers", config.num_hidden_layers)
         if self._latent:
             return ["mla"] * count
@@ -126,6 +126,13 @@ class LayerReader:
         if config.attention_chunk_size:
             return self._chunked(count)
         return self._last_full(self._windowed(count))
+
+    def _counted(self, kinds: list[Kind], name: str) -> list[Kind]:
+        """Return as many kinds as there are layers; some configs go on with those for drafts."""
+        count = self._config.num_hidden_layers
+        if count is not None and count > len(kinds):
+            self._need(name, None)
+        return kinds[:count] if count else kinds
 
     def _default(self, periods: Mapping[str, int]) -> int:
         return periods.get(self._config.model_type or "", 0)

@@ -90,7 +90,9 @@ def option(action: Any) -> tuple[str, dict[str, Any]]:
         found["value"] = "lora" if title == "LoRAPathAction" else value_kind(action.type)
         least, most = LISTS.get(action.nargs, (action.nargs, action.nargs))
         found |= {"least": least, "most": most}
-        found["choices"] = [str(choice) for choice in action.choices or () if choice is not None]
+        choices = [str(choice) for choice in action.choices or () if choice is not None]
+        # A set has another order in each run.
+        found["choices"] = sorted(choices) if isinstance(action.choices, set) else choices
     found["default"] = default_of(action.default)
     if title == "DeprecatedAction" and getattr(action, "error_message", None):
         found |= {"state": "removed", "replaced_by": flags_in(action.error_message, main)}
