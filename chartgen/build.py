@@ -158,7 +158,9 @@ def _build(
         if packages:
             entries[f"{path.as_posix()} {','.join(platforms)}"] = {
                 "maker": made_by,
-                "inputs": spec_inputs(folder, path, app.loaded.files, app.loaded.absent),
+                "inputs": spec_inputs(
+                    folder, path, app.loaded.files, app.loaded.absent, app.loaded.folders
+                ),
                 "packages": packages,
                 "findings": finding_entries(report.findings),
             }

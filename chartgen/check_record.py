@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from chartgen import __version__
-from chartgen.files import write_atomically
+from chartgen.files import names_in, write_atomically
 from chartgen.findings import Finding, Place, Severity
 from chartgen.market.layout import MARKET_FILE
 from chartgen.resources import template_folder
@@ -34,7 +34,10 @@ _LIBRARIES = (
 )
 
 Inputs = Mapping[str, str]
-"""SHA-256 of each file that a result depends on, by path below the market; empty for no file."""
+"""SHA-256 of each file that a result depends on, by path below the market; empty for no file.
+
+Of a folder it is that of the names in it, empty for a folder with none.
+"""
 
 
 @dataclass(frozen=True)
@@ -83,18 +86,31 @@ def file_digest(path: Path) -> str:
         return ""
 
 
+def names_digest(names: Iterable[str]) -> str:
+    """Return the SHA-256 of the names in a folder; empty where there are none."""
+    listed = "\n".join(sorted(names))
+    return hashlib.sha256(listed.encode(errors="surrogateescape")).hexdigest() if listed else ""
+
+
 def spec_inputs(
-    folder: Path, spec: Path, files: Mapping[str, bytes], absent: Iterable[str] = ()
+    folder: Path,
+    spec: Path,
+    files: Mapping[str, bytes],
+    absent: Iterable[str] = (),
+    folders: Mapping[str, Iterable[str]] | None = None,
 ) -> dict[str, str]:
     """Return the inputs of a spec whose `files`, by their paths beside it, were read already.
 
     What is digested are the bytes that were read, so that an edit meanwhile is noticed later; so
-    are `absent` files, as soon as they are there.
+    are `absent` files, as soon as they are there. Of `folders`, with the names that were in them,
+    a new or removed file is noticed.
     """
     inputs = {path.as_posix(): file_digest(folder / path) for path in (spec, Path(MARKET_FILE))}
     for relative, data in files.items():
         inputs[(spec.parent / relative).as_posix()] = hashlib.sha256(data).hexdigest()
     inputs |= {(spec.parent / relative).as_posix(): "" for relative in absent}
+    for relative, names in (folders or {}).items():
+        inputs[f"{(spec.parent / relative).as_posix()}/"] = names_digest(names)
     return dict(sorted(inputs.items()))
 
 
@@ -106,10 +122,15 @@ class InputsNow:
         self._known: dict[str, str] = {}
 
     def digest(self, path: str) -> str:
-        """Return the SHA-256 of a file below the market; empty where it cannot be read."""
+        """Return the SHA-256 of a file below the market; empty where it cannot be read.
+
+        For a path that ends in a slash it is that of the names in the folder.
+        """
         found = self._known.get(path)
         if found is None:
-            found = self._known[path] = file_digest(Path(f"{self._folder}/{path}"))
+            target = Path(f"{self._folder}/{path}")
+            found = names_digest(names_in(target)) if path.endswith("/") else file_digest(target)
+            self._known[path] = found
         return found
 
     def are(self, inputs: Inputs) -> bool:

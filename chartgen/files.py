@@ -70,6 +70,55 @@ def read_limited(path: Path, limit: int) -> bytes:
     return data
 
 
+def names_in(folder: Path) -> tuple[str, ...]:
+    """Return the names in a folder, sorted, without hidden ones; none where it is not there."""
+    try:
+        return tuple(sorted(p.name for p in folder.iterdir() if not p.name.startswith(".")))
+    except OSError:
+        return ()
+
+
+def write_new(path: Path, data: bytes, mode: int = 0o644) -> None:
+    """Put `data` at `path`, where nothing is yet: all of it under its name, or nothing.
+
+    The folder must exist. Raises FileExistsError where something is there already, which then
+    stays as it is, and ChartgenError where the file cannot be written.
+    """
+    try:
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:64]}.")
+        temporary = Path(name)
+        try:
+            with os.fdopen(handle, "wb") as stream:
+                stream.write(data)
+                stream.flush()
+                temporary.chmod(mode)
+                os.fsync(stream.fileno())
+            _claim(temporary, path)
+        finally:
+            with contextlib.suppress(OSError):
+                temporary.unlink()
+        _sync_folder(path.parent)
+    except FileExistsError:
+        raise
+    except OSError as error:
+        raise ChartgenError(
+            f"{path}: cannot be written ({_reason(error)}); "
+            "check that its folder exists, is writable and has free space"
+        ) from error
+
+
+def _claim(temporary: Path, path: Path) -> None:
+    """Give a finished file its name, unless the name is taken."""
+    try:
+        os.link(temporary, path)
+    except FileExistsError:
+        raise
+    except OSError:
+        # File systems without hard links: reserve the name first, then rename over it.
+        path.open("xb").close()
+        temporary.replace(path)
+
+
 def _sync_folder(folder: Path) -> None:
     """Make a rename in a folder survive a power cut, where the file system can do so."""
     if os.name == "nt":  # Windows opens no folders and needs no such step.

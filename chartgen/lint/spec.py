@@ -12,6 +12,7 @@ from chartgen.findings import Finding
 from chartgen.hardware import Hardware, hardware_profiles
 from chartgen.lint.arguments import argument_findings
 from chartgen.lint.engine import engine_findings
+from chartgen.lint.evidence import evidence_findings
 from chartgen.lint.memory import memory_findings
 from chartgen.lint.rules import finding, rule_book
 from chartgen.market.settings import MarketSettings
@@ -47,6 +48,7 @@ def spec_checks(
     findings: list[Finding] = []
     for check in _CHECKS:
         findings += check(loaded)
+    findings += evidence_findings(loaded, hardware.name if hardware is not None else "")
     if hardware is None:
         name = loaded.spec.hardware or market.hardware
         known = ", ".join(hardware_profiles())

@@ -10,6 +10,7 @@ from typing import Any
 
 from chartgen.chart import Chart
 from chartgen.document import dotted_path, scalar_text
+from chartgen.evidence.figures import gain_text
 from chartgen.release.restated import with_version
 
 # A release states these by being one; they are no settings.
@@ -53,6 +54,7 @@ class Change:
 class Difference:
     """All that differs between a release and what would be the next one.
 
+    `speed` is that of the release and that of the next one (tokens/s), where both were measured.
     `icon` is the file of an icon that changed. `named` are the other files that the spec names; a
     ledger does not say whether they are what they were. `version_only` tells that nothing but the
     version and its notes changed.
@@ -65,6 +67,7 @@ class Difference:
     icon: str | None = None
     named: tuple[str, ...] = ()
     version_only: bool = False
+    speed: tuple[float, float] | None = None
 
     @property
     def shared(self) -> bool:
@@ -125,7 +128,7 @@ def _label(path: Sequence[str | int]) -> str:
     name = dotted_path(tuple(path))
     if name in _WORDS:
         return _WORDS[name]
-    if path[:2] == ("engine", "args"):
+    if path[:2] == ("engine", "args") and len(path) > 2:
         flag = dotted_path(tuple(path[2:]))
         return flag if flag.startswith("-") else f"--{flag}"
     if path[:1] == ("env",) and len(path) > 1:
@@ -227,9 +230,11 @@ def text_difference(before: Chart, after: Chart) -> tuple[str, ...]:
 
 def proposed_notes(difference: Difference) -> tuple[str, ...]:
     """Return change notes for people from what changed, for when nobody wrote any."""
-    notes = [_sentence(str(change)) for change in difference.settings[:8]]
-    if len(difference.settings) > len(notes):
-        notes.append(f"{len(difference.settings) - len(notes)} further settings changed")
+    gain = gain_text(*difference.speed) if difference.speed is not None else ""
+    notes = [gain] if gain else []
+    notes += [_sentence(str(change)) for change in difference.settings[:8]]
+    if len(difference.settings) > 8:
+        notes.append(f"{len(difference.settings) - 8} further settings changed")
     if not notes and difference.icon:
         notes.append("New icon")
     if not notes:

@@ -8,10 +8,15 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
+from pydantic import ValidationError
+
 from chartgen.chart import Chart
 from chartgen.check import CheckedApp, check_app
 from chartgen.document import read_document
+from chartgen.evidence.beside import current_speed, released_speed
+from chartgen.evidence.workload import workload_digest
 from chartgen.findings import Finding, Place
+from chartgen.lint.evidence import reused_evidence
 from chartgen.lint.rules import finding
 from chartgen.market.settings import MarketSettings
 from chartgen.package.read import read_package
@@ -28,6 +33,7 @@ from chartgen.release.diff import (
 from chartgen.release.ledger import ICONS, Ledger
 from chartgen.release.record import PackageRecord, Release
 from chartgen.release.versions import Bump, bumped, number
+from chartgen.spec.app import AppSpec
 from chartgen.spec.edit import add_change_note, set_version
 from chartgen.spec.load import LoadedSpec, icon_file, parse_spec
 
@@ -118,7 +124,7 @@ def app_difference(
         if package.platform in app.charts
     }
     if not released:
-        return Difference(settings, (), ())
+        return Difference(settings, (), (), speed=_speeds(app.loaded, latest))
     platform = next(name for name in app.charts if name in released)
     before, after = released[platform], app.charts[platform]
     icon = icon_file(app.loaded.spec)
@@ -133,7 +139,26 @@ def app_difference(
         version_only=not settings
         and released.keys() == app.charts.keys()
         and all(same_but_version(released[name], app.charts[name]) for name in released),
+        speed=_speeds(app.loaded, latest),
     )
+
+
+def _speeds(loaded: LoadedSpec, latest: Release) -> tuple[float, float] | None:
+    """Return the speeds of a release and of the spec as it is, where both were measured."""
+    now = current_speed(loaded)
+    if now is None:
+        return None
+    try:
+        spec = AppSpec.model_validate(latest.settings)
+        workload = workload_digest(replace(loaded, spec=spec))
+    except (ValidationError, KeyError):
+        # An earlier chartgen's settings, or a file that the release named and that is gone.
+        return None
+    machine = now.kept.measurement.hardware
+    before = released_speed(loaded, latest.version, workload, spec.engine.context, machine)
+    if before is None or before.kept == now.kept:
+        return None
+    return before.tokens_per_second, now.tokens_per_second
 
 
 def _icon_name(loaded: LoadedSpec, icon: str) -> str:
@@ -170,6 +195,8 @@ def state_findings(
         elif state.state == "retired" and state.latest is not None:
             message = f"{state.name} was retired on {state.latest.date[:10]}"
             findings.append(finding("app-retired", loaded.place("name"), message))
+        elif state.state in {"new", "ready"}:
+            findings += reused_evidence(loaded)
     present = {*unchanged, *(state.name for state in states)}
     for name, history in ledger.by_name().items():
         if whole and history[-1].kind == "release" and name not in present:

@@ -122,7 +122,7 @@ def read_workspace(
             app = check_app(loaded, market, None, faults)
             apps.append(app)
             found += app.findings
-            inputs = spec_inputs(folder, path, loaded.files, loaded.absent)
+            inputs = spec_inputs(folder, path, loaded.files, loaded.absent, loaded.folders)
             # What was edited while it was read is left to the next check.
             if remember and app.sound and all(now.digest(name) == inputs[name] for name in inputs):
                 checks[file] = check_entry(_recorded(app), made_by, inputs)

@@ -70,7 +70,7 @@ def render_chart(
     objects, findings = _patched(loaded, objects)
     if findings:
         return None, findings
-    texts = english(loaded)
+    texts = english(loaded, hardware.name)
     names = [workload.name for workload in workloads]
     described = manifest(loaded, platform, hardware, market, texts, workloads)
     files = {
@@ -82,7 +82,7 @@ def render_chart(
         "i18n/en-US/OlaresManifest.yaml": render_object("translation.yaml", texts=texts),
     }
     for locale in spec.i18n:
-        translation = translated(loaded, locale)
+        translation = translated(loaded, locale, hardware.name)
         path = f"i18n/{locale}/OlaresManifest.yaml"
         files[path] = render_object("translation.yaml", texts=translation)
     for item in objects:

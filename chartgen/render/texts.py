@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from chartgen.engines import engine_facts, engine_port, engine_weights
+from chartgen.evidence.beside import evidence_values
 from chartgen.quantity import format_bytes
 from chartgen.spec.app import AppSpec
 from chartgen.spec.load import LoadedSpec
@@ -78,10 +79,13 @@ def _without_unfilled(line: str, values: Mapping[str, str]) -> str:
     return "".join(kept).lstrip(",，、 ").rstrip()
 
 
-def english(loaded: LoadedSpec) -> Texts:
-    """Return the texts in the language of the spec."""
+def english(loaded: LoadedSpec, machine: str = "") -> Texts:
+    """Return the texts in the language of the spec, with speeds measured on `machine`.
+
+    That is the name of a hardware profile; empty for any.
+    """
     spec = loaded.spec
-    values = facts(spec)
+    values = facts(spec) | evidence_values(loaded, machine)
     summary = filled(spec.summary, values)
     about = filled(loaded.text(spec.about), values) if spec.about is not None else summary
     return Texts(
@@ -97,12 +101,12 @@ def _with_settings(about: str, spec: AppSpec) -> str:
     return f"{text}\n\n{settings_list(spec)}"
 
 
-def translated(loaded: LoadedSpec, locale: str) -> Texts:
+def translated(loaded: LoadedSpec, locale: str, machine: str = "") -> Texts:
     """Return the texts of a locale; what it lacks is taken from the spec's own language."""
     spec = loaded.spec
-    base = english(loaded)
+    base = english(loaded, machine)
     entry = spec.i18n[locale]
-    values = facts(spec)
+    values = facts(spec) | evidence_values(loaded, machine)
     about = base.about
     if entry.about is not None:
         about = _with_settings(filled(loaded.text(entry.about), values), spec)

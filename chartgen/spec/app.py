@@ -114,7 +114,10 @@ class AppSpec(Part):
     title: Title = Field(description="Title in the market, at most 30 bytes.")
     summary: Text = Field(
         min_length=1,
-        description="One line; {context}, {model}, {image} and {gpu_memory} are filled in.",
+        description=(
+            "One line; {context}, {model}, {image} and {gpu_memory} are filled in, {tps} and "
+            "{acceptance} where there is evidence."
+        ),
     )
     about: About | None = Field(None, description="Full text, Markdown; or `{from: file}`.")
     categories: tuple[Text, ...] = Field(("AI",), min_length=1, description="Market categories.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path as FilePath
 from pathlib import PurePosixPath
 
@@ -12,7 +12,9 @@ from pydantic import ValidationError
 from chartgen.document import Document, Path, read_document
 from chartgen.engines import engine_weights
 from chartgen.errors import UnreadableError
-from chartgen.files import read_limited
+from chartgen.evidence.files import MAX_BYTES as MAX_EVIDENCE_BYTES
+from chartgen.evidence.files import evidence_folder
+from chartgen.files import names_in, read_limited
 from chartgen.findings import Finding, Place, in_order
 from chartgen.lint.rules import finding
 from chartgen.models.files import FOLDER as MODEL_FOLDER
@@ -35,7 +37,8 @@ class LoadedSpec:
     """A valid spec with the places of its values and the bytes of the files it names.
 
     `files` maps each relative path, as the spec writes it, to the file's bytes; the facts of its
-    models (`models/…`) are among them. `absent` are the paths of facts that nobody has written.
+    models (`models/…`) and its evidence (`evidence/…`) are among them. `absent` are the paths of
+    facts that nobody has written. `folders` maps the folder of the evidence to the names in it.
     """
 
     spec: AppSpec
@@ -43,6 +46,7 @@ class LoadedSpec:
     files: Mapping[str, bytes]
     path: FilePath
     absent: tuple[str, ...] = ()
+    folders: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def file(self) -> str:
@@ -85,9 +89,11 @@ def load_spec(
     files, faults = _read_files(spec, document, path.parent)
     findings += faults
     unusable = any(fault.rule != "yaml-duplicate-key" for fault in faults)
-    absent = () if unusable else tuple(_read_models(spec, path.parent, files))
-    loaded = None if unusable else LoadedSpec(spec, document, files, path, absent)
-    return loaded, in_order(findings)
+    if unusable:
+        return None, in_order(findings)
+    absent = tuple(_read_models(spec, path.parent, files))
+    folders = _read_evidence(spec, path.parent, files)
+    return LoadedSpec(spec, document, files, path, absent, folders), in_order(findings)
 
 
 def parse_spec(document: Document) -> tuple[AppSpec | None, tuple[Finding, ...]]:
@@ -183,6 +189,22 @@ def _read_models(spec: AppSpec, folder: FilePath, files: dict[str, bytes]) -> It
             files[relative] = read_limited(folder / relative, MAX_MODEL_BYTES)
         else:
             yield relative
+
+
+def _read_evidence(
+    spec: AppSpec, folder: FilePath, files: dict[str, bytes]
+) -> dict[str, tuple[str, ...]]:
+    """Add the evidence of an app to its files; return the names in its folder.
+
+    Raises UnreadableError where a file is there and cannot be read.
+    """
+    relative = evidence_folder(spec.name)
+    names = names_in(folder / relative)
+    for name in names:
+        if name.endswith(".json") and (folder / relative / name).is_file():
+            data = read_limited(folder / relative / name, MAX_EVIDENCE_BYTES)
+            files[f"{relative}/{name}"] = data
+    return {relative: names}
 
 
 def _is_text(data: bytes) -> bool:

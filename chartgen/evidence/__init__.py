@@ -1,0 +1,1 @@
+"""What was measured of the apps: one sealed file for each measurement, kept beside the specs."""

@@ -1,0 +1,157 @@
+"""Checks of what an app's texts and settings promise against what was measured of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from chartgen.document import Path
+from chartgen.evidence.beside import (
+    Kept,
+    Kind,
+    current_evidence,
+    current_speed,
+    evidence_file_findings,
+    evidence_of,
+    evidence_values,
+    is_comparable,
+)
+from chartgen.findings import Finding, Place
+from chartgen.lint.rules import finding
+from chartgen.lint.speeds import speed_findings
+from chartgen.measure.smoke_claims import claims_of
+from chartgen.models.beside import shelf_of
+from chartgen.release.versions import number
+from chartgen.render.texts import EVIDENCE_PLACEHOLDERS
+from chartgen.spec.load import LoadedSpec
+
+# Claims that a smoke test tries, by the names of its checks.
+_TRIED = ("vision", "tools", "embedding", "speech")
+
+
+def evidence_findings(loaded: LoadedSpec, machine: str = "") -> Iterator[Finding]:
+    """Yield what is to be said of an app's evidence, and of texts and claims that need some.
+
+    `machine` is the hardware profile that the app is made for, empty for any.
+    """
+    yield from evidence_file_findings(loaded)
+    yield from _versions(loaded)
+    yield from _stale(loaded)
+    yield from speed_findings(loaded, machine)
+    yield from _unfilled(loaded, machine)
+    yield from _claims(loaded)
+
+
+def _versions(loaded: LoadedSpec) -> Iterator[Finding]:
+    for kept in evidence_of(loaded):
+        version = kept.measurement.version
+        if version and number(version) > number(loaded.spec.version):
+            message = f"it is of {version}, and the spec is at {loaded.spec.version}"
+            yield finding("evidence-version", Place(kept.file), message)
+
+
+def _stale(loaded: LoadedSpec) -> Iterator[Finding]:
+    kinds: tuple[Kind, ...] = ("bench", "smoke")
+    for kind in kinds:
+        of_releases = [
+            kept
+            for kept in evidence_of(loaded)
+            if kept.measurement.kind == kind and kept.measurement.version
+        ]
+        if of_releases and not current_evidence(loaded, kind):
+            newest = of_releases[-1]
+            why = (
+                "is imported, and not of this version, image and context"
+                if newest.measurement.imported
+                else "is of other settings than the present ones"
+            )
+            message = f"the newest {kind}, {newest.file} of {newest.measurement.version}, {why}"
+            remedy = f"Run `chartgen {kind} SPEC URL` against the app as it is now."
+            yield finding("evidence-stale", loaded.place("engine", key=True), message, remedy)
+
+
+def reused_evidence(loaded: LoadedSpec) -> Iterator[Finding]:
+    """Yield what stops a version from being released as it stands.
+
+    Measured with other settings, a market would show its numbers for what nobody measured. An app
+    that gets a higher version first is not concerned, so `check` does not say this.
+    """
+    kinds: tuple[Kind, ...] = ("bench", "smoke")
+    for kind in kinds:
+        of_version = [
+            kept
+            for kept in evidence_of(loaded)
+            if kept.measurement.kind == kind
+            and kept.measurement.version == loaded.spec.version
+            and not kept.measurement.imported
+        ]
+        if of_version and not current_evidence(loaded, kind):
+            message = (
+                f"{of_version[-1].file} is of version {loaded.spec.version} with other settings "
+                "than the present ones"
+            )
+            remedy = f"Raise the version, or run `chartgen {kind} SPEC URL` again."
+            yield finding("evidence-reused", loaded.place("version"), message, remedy)
+
+
+def _unfilled(loaded: LoadedSpec, machine: str) -> Iterator[Finding]:
+    values = evidence_values(loaded, machine)
+    wanting = EVIDENCE_PLACEHOLDERS - values.keys()
+    if not wanting:
+        return
+    seen: set[str] = set()
+    for path, text in _texts(loaded):
+        for word in sorted(wanting - seen):
+            if f"{{{word}}}" in text:
+                seen.add(word)
+                message = f"{{{word}}} is left out, because {_why_unfilled(loaded, machine)}"
+                place = loaded.document.place(path)
+                yield finding("text-without-evidence", place, message)
+
+
+def _why_unfilled(loaded: LoadedSpec, machine: str) -> str:
+    if current_speed(loaded, machine) is not None:
+        return "the newest bench does not tell it"
+    current = current_evidence(loaded, "bench", machine)
+    if any(is_comparable(kept.measurement) for kept in current):
+        return "the newest bench has two speeds, and no single number stands for them"
+    if current:
+        return (
+            "the benches of these settings are none of the standard ones (one user, default "
+            "prompt, length and sampling, streamed), by which apps are compared"
+        )
+    if any(kept.measurement.kind == "bench" for kept in evidence_of(loaded)):
+        return "no bench is of this version as it is set now"
+    return "there is no bench of this app"
+
+
+def _texts(loaded: LoadedSpec) -> Iterator[tuple[Path, str]]:
+    spec = loaded.spec
+    yield ("summary",), spec.summary
+    if spec.about is not None:
+        yield ("about",), loaded.text(spec.about)
+    for locale, entry in spec.i18n.items():
+        yield ("i18n", locale, "summary"), entry.summary or ""
+        if entry.about is not None:
+            yield ("i18n", locale, "about"), loaded.text(entry.about)
+
+
+def _claims(loaded: LoadedSpec) -> Iterator[Finding]:
+    claims = claims_of(loaded.spec, shelf_of(loaded))
+    claimed = [name for name in _TRIED if getattr(claims, name).holds]
+    outcomes: dict[str, tuple[str, Kept]] = {}
+    for kept in current_evidence(loaded, "smoke"):
+        for check in kept.measurement.checks:
+            if check.outcome != "skipped":
+                outcomes[check.name] = check.outcome, kept
+    untested = [name for name in claimed if name not in outcomes]
+    place = loaded.place("engine", key=True)
+    if untested:
+        listed = " and ".join(untested)
+        because = "; ".join(f"{name}: {getattr(claims, name).because}" for name in untested)
+        message = f"no smoke test of these settings has tried {listed} ({because})"
+        yield finding("claim-untested", place, message)
+    for name in claimed:
+        if name in outcomes and outcomes[name][0] == "failed":
+            file = outcomes[name][1].file
+            message = f"{name} is claimed ({getattr(claims, name).because}), and failed in {file}"
+            yield finding("claim-refuted", place, message)
