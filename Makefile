@@ -8,10 +8,10 @@ ENGINES := .tools/engine-tables
 # Where the code of vLLM and SGLang runs: torch, and what their parsers import.
 ENGINE_PYTHON := $(ENGINES)/vllm/venv/bin/python
 # The build of llama.cpp that the oracles ask.
-LLAMACPP_BUILD ?= 11434
-LLAMA_SERVER := $(ENGINES)/bin/llama-server-b$(LLAMACPP_BUILD)
+LLAMACPP_BUILD := 11434
+LLAMA_SERVER := .tools/llama-server/llama-server
 
-.PHONY: setup test lint generate golden bench engine-tables oracle build lock clean
+.PHONY: setup test lint generate golden bench engine-tables oracle llama-server build lock clean
 
 setup: $(VENV)/.ready $(HELM3_FOLDER)/helm3 $(WORKERD_FOLDER)/.ready
 
@@ -52,9 +52,7 @@ build: setup
 bench: setup
 	$(BIN)/python bench/run.py
 	$(BIN)/python -m bench.worker
-
-# Some of SGLang's choices are sets, whose order is that of the hashes.
-engine-tables oracle: export PYTHONHASHSEED := 0
+	$(BIN)/python -m bench.measuring
 
 # The argument tables of new engine releases, from the engines' own parsers and sources. Downloads
 # wheels of 250 to 400 MB each and llama.cpp's history, and 1.5 GB of Python packages once.
@@ -70,13 +68,16 @@ $(ENGINES)/llama.cpp:
 
 # What the engines themselves say, as golden files for the tests: of argument lists, and of the
 # memory for the KV cache. Builds llama.cpp's server, and runs for an hour or two.
-oracle: setup
+oracle: setup llama-server
 	$(BIN)/python -m tools.engine_tables.prepare oracle
 	$(BIN)/python -m tools.oracle.run_vllm
 	$(BIN)/python -m tools.oracle.run_vllm_kv
-	sh tools/build-llama-server.sh $(LLAMACPP_BUILD) $(ENGINES)/bin $(BIN)/python
 	$(BIN)/python -m tools.oracle.llamacpp_verdicts $(LLAMA_SERVER) $(LLAMACPP_BUILD)
 	$(ENGINE_PYTHON) tools/oracle/llamacpp_kv.py $(LLAMA_SERVER) b$(LLAMACPP_BUILD)
+
+# A real engine for the tests: llama.cpp's server, built for this machine in about ten minutes.
+llama-server: setup
+	@PYTHON=$(BIN)/python sh tools/install-llama-server.sh .tools/llama-server
 
 # New versions of all dependencies, with hashes and without addresses.
 lock: setup

@@ -1,0 +1,166 @@
+"""`chartgen smoke`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from chartgen.cli.console import Console
+from chartgen.cli.exit_codes import DONE, REMOTE, UNREADABLE
+from chartgen.cli.options import command
+from chartgen.errors import ChartgenError
+
+if TYPE_CHECKING:
+    from chartgen.measure.connection import Connection
+    from chartgen.measure.smoke import Done
+    from chartgen.measure.smoke_claims import Claims
+    from chartgen.spec.load import LoadedSpec
+
+# A prompt that nearly fills a long context is read for minutes on a small card.
+_SECONDS = 300.0
+
+
+@command("smoke")
+@click.argument("spec", type=click.Path(path_type=Path))
+@click.argument("url")
+@click.option("--long", is_flag=True, help="Also send a prompt that nearly fills the context.")
+@click.option("--hardware", metavar="NAME", help="Machine it runs on; by default the spec's.")
+@click.option(
+    "--timeout",
+    "seconds",
+    type=click.FloatRange(min=1),
+    default=_SECONDS,
+    show_default=True,
+    help="Longest time for one answer, in seconds.",
+)
+@click.option("--no-save", is_flag=True, help="Write no evidence file.")
+def smoke(
+    console: Console,
+    spec: Path,
+    url: str,
+    long: bool,
+    hardware: str | None,
+    seconds: float,
+    no_save: bool,
+) -> int:
+    """Check that a running app does what its spec claims.
+
+    Asks the OpenAI-compatible endpoint at URL, and nothing else: whether it is healthy, serves the
+    model, answers, streams, and refuses what is longer than the context; and, where SPEC claims
+    it, sees a picture, calls a tool, makes vectors or speaks. An API key is taken from
+    CHARTGEN_API_KEY. The outcome is kept as evidence beside the spec. Exits with 4 if a check
+    fails.
+    """
+    from chartgen.cli.findings import report_text
+    from chartgen.cli.measured import api_key, machine_of
+    from chartgen.measure.address import read_endpoint
+    from chartgen.measure.connection import Connection
+    from chartgen.measure.smoke import smoke as checks_of
+    from chartgen.measure.smoke_claims import claims_of
+    from chartgen.measure.smoke_report import verdict
+    from chartgen.models.beside import shelf_of
+    from chartgen.spec.load import load_spec
+
+    loaded, findings = load_spec(spec)
+    if loaded is None:
+        console.report(report_text(console, "text", findings, on_stdout=False))
+        return UNREADABLE
+    machine = machine_of(loaded, console.settings.folder, hardware)
+    claims = claims_of(loaded.spec, shelf_of(loaded))
+    connection = Connection(read_endpoint(url), api_key())
+    done: list[Done] = []
+    try:
+        for one in checks_of(connection, claims, seconds=seconds, long=long):
+            done.append(one)
+            console.progress(f"{one.check.name} {one.check.outcome}")
+    except KeyboardInterrupt:
+        console.end_progress()
+        _show(console, loaded, connection, done, None, finished=False)
+        console.note("stopped: these checks were done before; nothing is kept as evidence")
+        raise
+    console.end_progress()
+    kept = None
+    if not no_save:
+        try:
+            kept = _keep(console, loaded, connection, claims, done, machine, long)
+        except ChartgenError:
+            # What was found out is worth showing, also where it cannot be written down.
+            _show(console, loaded, connection, done, None, finished=True)
+            raise
+    _show(console, loaded, connection, done, kept, finished=True)
+    checks = [one.check for one in done]
+    failed = any(check.outcome == "failed" for check in checks)
+    if kept is not None:
+        console.note(f"kept as {kept.as_posix()}")
+    name = f"{loaded.spec.name} {loaded.spec.version}"
+    console.note(f"{name} at {connection.address.url}: {verdict(checks)}")
+    return REMOTE if failed else DONE
+
+
+def _keep(
+    console: Console,
+    loaded: LoadedSpec,
+    connection: Connection,
+    claims: Claims,
+    done: list[Done],
+    machine: str,
+    long: bool,
+) -> Path | None:
+    """Write the evidence file; None where the test says nothing of this release."""
+    from chartgen.cli.measured import content_digests, today
+    from chartgen.evidence.record import Measurement
+    from chartgen.evidence.store import keep
+    from chartgen.evidence.workload import workload_digest
+    from chartgen.measure.endpoint import engine_version
+    from chartgen.measure.smoke import tells_of_release
+
+    if not tells_of_release(done):
+        console.note("nothing is kept as evidence: the endpoint did not answer as this app")
+        return None
+    spec = loaded.spec
+    measurement = Measurement(
+        kind="smoke",
+        app=spec.name,
+        version=spec.version,
+        workload=workload_digest(loaded),
+        content=content_digests(loaded, console.settings.folder),
+        image=spec.engine.image,
+        engine=engine_version(connection),
+        hardware=machine,
+        date=today(),
+        context=claims.context,
+        settings={"long": long, "temperature": 0},
+        checks=tuple(one.check for one in done),
+    )
+    return keep(loaded.path.parent, measurement)
+
+
+def _show(
+    console: Console,
+    loaded: LoadedSpec,
+    connection: Connection,
+    done: list[Done],
+    kept: Path | None,
+    *,
+    finished: bool,
+) -> None:
+    """Print the checks as a table or as JSON."""
+    from chartgen.measure.smoke_report import smoke_json, smoke_text
+
+    checks = [one.check for one in done]
+    if not console.settings.json:
+        console.data(smoke_text(checks, width=console.width))
+        return
+    document = {
+        "app": loaded.spec.name,
+        "version": loaded.spec.version,
+        "url": connection.address.url,
+        "finished": finished,
+        "passed": finished and all(check.outcome != "failed" for check in checks),
+        "checks": smoke_json(checks),
+        "evidence": None if kept is None else kept.as_posix(),
+    }
+    console.data(json.dumps(document, indent=2) + "\n")

@@ -1,0 +1,75 @@
+"""llama.cpp's own server with a tiny model, for tests that want a real engine.
+
+It is `.tools/llama-server/llama-server`, which `make llama-server` builds, or what the environment
+variable CHARTGEN_LLAMA_SERVER names.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+CONTEXT = 4096
+NAME = "tiny"
+_START_SECONDS = 60.0
+
+
+def llama_server() -> Path | None:
+    """Return the server's program, None where there is none."""
+    named = os.environ.get("CHARTGEN_LLAMA_SERVER")
+    program = Path(named) if named else ROOT / ".tools" / "llama-server" / "llama-server"
+    return program if os.access(program, os.X_OK) and program.is_file() else None
+
+
+def wanted_llama_server() -> Path:
+    """Return the server's program, or skip the test with what to do."""
+    program = llama_server()
+    if program is None:
+        pytest.skip("no llama-server: `make llama-server` builds one in about ten minutes")
+    return program
+
+
+@contextmanager
+def serving(program: Path, model: Path, log: Path, *options: str) -> Iterator[str]:
+    """Serve a model on a free port; yield the address of the endpoint."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    words = [str(program), "--model", str(model), "--alias", NAME, "--ctx-size", str(CONTEXT)]
+    words += ["--host", "127.0.0.1", "--port", str(port), "--parallel", "1", "--threads", "1"]
+    with log.open("wb") as output:
+        server = subprocess.Popen(
+            [*words, "--metrics", *options],
+            stdout=output,
+            stderr=output,
+            env={"PATH": os.environ["PATH"]},
+        )
+        try:
+            url = f"http://127.0.0.1:{port}"
+            _wait(url, server, log)
+            yield url
+        finally:
+            server.terminate()
+            server.wait(timeout=30)
+
+
+def _wait(url: str, server: subprocess.Popen[bytes], log: Path) -> None:
+    until = time.monotonic() + _START_SECONDS
+    while time.monotonic() < until and server.poll() is None:
+        try:
+            with urllib.request.urlopen(f"{url}/health", timeout=5):
+                return
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.05)
+    said = log.read_text(errors="replace")[-2000:]
+    raise AssertionError(f"llama-server did not start:\n{said}")

@@ -1,0 +1,191 @@
+"""Streams: what they said and when, from the pieces in which they came in."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from chartgen.measure.connection import Received
+from chartgen.measure.stream import ToolCall, Usage, error_text, read_stream, read_tool_calls
+
+DONE = b"data: [DONE]\n\n"
+
+
+def event(delta: dict[str, Any] | None = None, finish: str | None = None, **more: Any) -> bytes:
+    choices = [] if delta is None else [{"index": 0, "delta": delta, "finish_reason": finish}]
+    return b"data: " + json.dumps({"choices": choices, **more}).encode() + b"\n\n"
+
+
+def received(*pieces: bytes, every: float = 1.0) -> Received:
+    """A stream that was asked for at 100 and came in a piece each second."""
+    timed = tuple((100.0 + every * at, piece) for at, piece in enumerate(pieces, 1))
+    return Received(200, "text/event-stream", 100.0, 100.0 + every * len(pieces), timed)
+
+
+USAGE = {"prompt_tokens": 7, "completion_tokens": 12}
+
+
+def test_times_are_those_of_the_first_and_last_words() -> None:
+    stream = read_stream(
+        received(
+            event({"role": "assistant", "content": ""}),
+            event({"content": "Hel"}),
+            event({"content": "lo wor"}),
+            event({"content": "ld"}),
+            event({}, "stop"),
+            event(usage=USAGE),
+            DONE,
+        )
+    )
+    assert (stream.first_seconds, stream.last_seconds) == (2.0, 4.0)
+    assert (stream.text, stream.finish, stream.fault) == ("Hello world", "stop", "")
+    assert stream.usage == Usage(7, 12)
+
+
+@pytest.mark.parametrize(
+    "delta",
+    [
+        {"content": "x"},
+        {"reasoning_content": "x"},
+        {"reasoning": "x"},
+        {"content": None, "tool_calls": [{"index": 0, "function": {"name": "f"}}]},
+        {"tool_calls": [{"index": 0, "function": {"arguments": "{"}}]},
+    ],
+)
+def test_each_kind_of_word_is_a_first_token(delta: dict[str, Any]) -> None:
+    stream = read_stream(received(event({"role": "assistant"}), event(delta), DONE))
+    assert stream.first_seconds == 2.0
+
+
+@pytest.mark.parametrize(
+    "delta",
+    [
+        {"role": "assistant", "content": ""},
+        {"content": None},
+        {"tool_calls": []},
+        {"tool_calls": [{"index": 0, "function": {"arguments": ""}}]},
+    ],
+)
+def test_an_empty_delta_is_no_token(delta: dict[str, Any]) -> None:
+    stream = read_stream(received(event(delta), DONE))
+    assert not stream.said_anything
+
+
+def test_events_are_put_together_from_pieces_of_any_size() -> None:
+    whole = event({"content": "ä"}) + event({"content": "b"}, "length") + event(usage=USAGE) + DONE
+    pieces = [whole[at : at + 5] for at in range(0, len(whole), 5)]
+    stream = read_stream(received(*pieces, every=0.5))
+    assert (stream.text, stream.finish, stream.usage) == ("äb", "length", Usage(7, 12))
+    # The first word is there with the last byte of its line.
+    first_line = whole.index(b"\n") + 1
+    assert stream.first_seconds == 0.5 * -(-first_line // 5)
+
+
+def test_comments_carriage_returns_and_other_fields_are_passed_over() -> None:
+    stream = read_stream(
+        received(b": ping\r\nevent: message\r\nid: 1\r\n", event({"content": "x"}, "stop"), DONE)
+    )
+    assert (stream.text, stream.fault) == ("x", "")
+
+
+def test_nothing_counts_after_the_last_event() -> None:
+    stream = read_stream(received(event({"content": "x"}), DONE, event({"content": "y"})))
+    assert (stream.text, stream.last_seconds) == ("x", 1.0)
+
+
+def test_the_last_usage_counts() -> None:
+    early = {"prompt_tokens": 7, "completion_tokens": 1}
+    details = USAGE | {"prompt_tokens_details": {"cached_tokens": 5}}
+    stream = read_stream(
+        received(
+            event({"content": "x"}, usage=early), event(usage=details), event(usage=None), DONE
+        )
+    )
+    assert stream.usage == Usage(7, 12, 5)
+
+
+def test_drafts_of_llamacpp_are_read() -> None:
+    timings = {"predicted_ms": 5.0, "draft_n": 30, "draft_n_accepted": 26}
+    stream = read_stream(received(event({"content": "x"}, "stop", timings=timings), DONE))
+    assert (stream.drafted_tokens, stream.accepted_tokens) == (30, 26)
+
+
+@pytest.mark.parametrize(
+    ("pieces", "fault"),
+    [
+        ((event({"content": "x"}),), "it ended early, without a last event"),
+        ((), "it ended early, without a last event"),
+        (
+            (event({"content": "x"}), b"data: <html>"),
+            "it sent something that is no event: '<html>'",
+        ),
+        ((b"<!DOCTYPE html>\n",), "it sent something that is no event: '<!DOCTYPE html>'"),
+        ((b"data: [1, 2]\n",), "it sent something that is no event: '[1, 2]'"),
+        ((b"data: " + b"[" * 100_000,), "it sent something that is no event: '" + "[" * 60 + "'"),
+        (
+            (b'data: {"error": {"message": "out of\\u001b[2J memory"}}\n',),
+            "it sent an error: out of memory",
+        ),
+        ((b'data: {"error": 7}\n',), "it sent an error: 7"),
+    ],
+)
+def test_what_is_no_whole_stream_is_a_fault(pieces: tuple[bytes, ...], fault: str) -> None:
+    assert read_stream(received(*pieces)).fault == fault
+
+
+def test_a_finished_stream_without_its_last_event_is_whole() -> None:
+    assert read_stream(received(event({"content": "x"}, "stop"))).fault == ""
+
+
+@pytest.mark.parametrize(
+    "choices", ["x", {}, [7], [{"delta": 7}], [{"delta": {"tool_calls": 7}}], [{"delta": None}]]
+)
+def test_shapes_that_no_api_has_are_passed_over(choices: Any) -> None:
+    data = b"data: " + json.dumps({"choices": choices}).encode() + b"\n\n"
+    stream = read_stream(received(data, DONE))
+    assert (stream.said_anything, stream.fault) == (False, "")
+
+
+@pytest.mark.parametrize("count", [True, "12", -1, 1 << 70, float("nan"), None])
+def test_a_count_that_is_no_number_of_tokens_is_unknown(count: Any) -> None:
+    stream = read_stream(received(event(usage={"completion_tokens": count}), DONE))
+    assert stream.usage == Usage(None, None)
+
+
+def test_tool_calls_are_put_together() -> None:
+    def part(index: int, **inner: Any) -> dict[str, Any]:
+        return {"tool_calls": [{"index": index, **inner}]}
+
+    stream = read_stream(
+        received(
+            event(part(0, id="a", function={"name": "get", "arguments": ""})),
+            event(part(0, function={"arguments": '{"x"'})),
+            event(part(1, id="b", function={"name": "put", "arguments": "{}"})),
+            event(part(0, function={"arguments": ": 1}"})),
+            DONE,
+        )
+    )
+    assert stream.tool_calls == (ToolCall("a", "get", '{"x": 1}'), ToolCall("b", "put", "{}"))
+
+
+def test_tool_calls_of_a_whole_message() -> None:
+    calls = [{"id": "a", "type": "function", "function": {"name": "f", "arguments": "{}"}}, 7]
+    assert read_tool_calls(calls) == (ToolCall("a", "f", "{}"),)
+    assert read_tool_calls(None) == ()
+
+
+@pytest.mark.parametrize(
+    ("document", "text"),
+    [
+        ({"error": {"message": "no", "code": 401}}, "no"),
+        ({"message": "no"}, "no"),
+        ({"detail": "Not Found"}, "Not Found"),
+        ({"error": "no"}, "no"),
+        ("no", ""),
+        (None, ""),
+    ],
+)
+def test_the_message_of_an_error(document: Any, text: str) -> None:
+    assert error_text(document) == text
