@@ -5,12 +5,15 @@ from __future__ import annotations
 import hashlib
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+from chartgen.evidence.files import evidence_name
+from chartgen.evidence.record import Measurement, measurement_json
 from chartgen.market.catalog import Catalog, build_catalog
+from chartgen.market.evidence import AppEvidence, Beside
 from chartgen.market.settings import MarketSettings
 from chartgen.market.site import Site, SiteFile, build_site
 from chartgen.package.write import pack, package_name
@@ -39,12 +42,13 @@ class Market:
     settings: MarketSettings
     ledger: Ledger
     files: Mapping[str, bytes]
+    beside: Beside = field(default_factory=Beside)
 
     def read(self, path: str) -> bytes:
         return self.files[path]
 
     def catalog(self) -> Catalog:
-        return build_catalog(self.settings, self.ledger, self.read)
+        return build_catalog(self.settings, self.ledger, self.read, beside=self.beside)
 
     def site(self, pages: Mapping[str, SiteFile] | None = None) -> Site:
         return build_site(self.catalog(), self.read, pages)
@@ -52,6 +56,16 @@ class Market:
     def with_settings(self, **changes: Any) -> Market:
         data = self.settings.model_dump() | changes
         return replace(self, settings=MarketSettings.model_validate(data))
+
+    def measured(self, *measurements: Measurement) -> Market:
+        """The market with evidence beside its specs, in the order given."""
+        files: dict[str, list[tuple[str, bytes]]] = {}
+        for found in measurements:
+            kept = files.setdefault(found.app, [])
+            name = evidence_name(found.version, found.kind, len(kept) + 1)
+            kept.append((name, measurement_json(found)))
+        evidence = {app: AppEvidence(app, tuple(kept)) for app, kept in files.items()}
+        return replace(self, beside=Beside(evidence))
 
     def grown(self, *releases: tuple[Release, Mapping[str, bytes]]) -> Market:
         """The market after further lines of the ledger."""

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from typing import Any
 
+from chartgen.evidence.record import Check, Measurement, Published, Run
 from chartgen.market.page import page_files
 from chartgen.release.record import Release
+from chartgen.render.patches import merge_patch
 from tests.markets import Market, released, sample
+from tests.specs import SMALL
 
 LONG_WORD = "Donaudampfschifffahrt" * 20
 ATTACK = "<script>document.title='owned'</script>"
@@ -55,7 +58,8 @@ def release_of(
 ) -> tuple[Release, dict[str, bytes]]:
     """A release whose line in the ledger holds the settings of its spec, as published ones do."""
     line, files = released(name, version, day, **{**spec, **more})
-    return replace(line, settings={"name": name, "version": version, **spec}), files
+    stated = {"name": name, "version": version, **spec}
+    return replace(line, settings=merge_patch(SMALL, stated)), files
 
 
 @cache
@@ -69,16 +73,77 @@ def market() -> Market:
     )
 
 
+STEADY = (250.35, 250.87, 252.97, 252.14, 249.51, 247.84, 252.48, 249.61, 248.61, 251.10)
+TWO_SPEEDS = (218, 229, 62, 223, 215, 103, 62, 224, 62, 221)
+
+
+def bench(app: str, version: str, rates: Sequence[float], **more: Any) -> Measurement:
+    """A bench on the machine of the market, with a run for each of the rates (tokens/s)."""
+    runs = tuple(Run(float(rate)) for rate in rates)
+    given = {"hardware": "olares-one", "runs": runs, **more}
+    return Measurement(kind="bench", app=app, version=version, **given)
+
+
+def smoke(app: str, version: str, **outcomes: Any) -> Measurement:
+    """A smoke test with the outcome of each check by its name."""
+    checks = tuple(Check(name, outcome) for name, outcome in outcomes.items())
+    return Measurement(kind="smoke", app=app, version=version, checks=checks)
+
+
+@cache
+def measured_market() -> Market:
+    """The market with evidence: of two versions, of two speeds, of a trial, of hostile texts."""
+    published = Published(mean=135.97, least=135.67, most=136.23, runs=10)
+    post = "https://example.com/post"
+    cold = (
+        Run(212.41, cold=True),
+        *(Run(rate, None, None, 2000, 40, 864, 1000) for rate in STEADY),
+    )
+    hostile = bench(
+        "hostile",
+        "1.0.0",
+        STEADY,
+        engine=HOSTILE[:900],
+        hardware=HOSTILE[:900],
+        note=HOSTILE[:900],
+        source=f"https://example.com/{ATTACK}",
+    )
+    failed = Check("tools", "failed", HOSTILE[:900])
+    return market().measured(
+        bench("vision", "1.0.0", (), published=published, source=post, context=16384),
+        bench("vision", "1.0.1", (), runs=cold, date="2026-11-20", engine="0.21.0", context=131072),
+        bench("vision", "", TWO_SPEEDS, trial="with another draft model", context=32768),
+        smoke("vision", "1.0.1", health="passed", vision="passed", tools="skipped"),
+        bench("alpha", "1.1.1", TWO_SPEEDS, date="2026-11-20"),
+        hostile,
+        Measurement(
+            "bench", "hostile", "", runs=(Run(1.0),), trial=HOSTILE[:900], source=HOSTILE[:900]
+        ),
+        Measurement("smoke", "hostile", "1.0.0", checks=(failed,)),
+    )
+
+
 @cache
 def pages() -> dict[str, str]:
     """The HTML pages of the market, by path."""
-    files = page_files(market().catalog(), market().read)
+    return pages_of(market())
+
+
+@cache
+def measured_pages() -> dict[str, str]:
+    """The HTML pages of the market with evidence, by path."""
+    return pages_of(measured_market())
+
+
+def pages_of(found: Market) -> dict[str, str]:
+    """The HTML pages of a market, by path."""
+    files = page_files(found.catalog(), found.read)
     return {p: f.data.decode() for p, f in files.items() if p.endswith(".html") and f.data}
 
 
 @cache
 def site_files() -> dict[str, tuple[bytes, str]]:
-    """The whole site: path to bytes and type."""
-    catalog = market().catalog()
-    site = market().site(page_files(catalog, market().read))
+    """The whole site with evidence: path to bytes and type."""
+    found = measured_market()
+    site = found.site(page_files(found.catalog(), found.read))
     return {path: (site.content(path), file.content_type) for path, file in site.files.items()}

@@ -18,7 +18,14 @@ from tests.chromium import Chromium, program, served
 from tests.page_markets import HOSTILE, market, site_files
 
 AXE = "axe-core@4.14.1"
-PAGES = ("/index.html", "/apps/vision.html", "/apps/hostile.html", "/apps/delta.html")
+PAGES = (
+    "/index.html",
+    "/leaderboard.html",
+    "/apps/vision.html",
+    "/apps/alpha.html",
+    "/apps/hostile.html",
+    "/apps/delta.html",
+)
 VISIBLE = "[...document.querySelectorAll('.card')].filter(c => !c.hidden).map(c => c.dataset.name)"
 
 pytestmark = [
@@ -198,6 +205,66 @@ def test_a_page_is_whole_without_scripts(page: Chromium, address: str) -> None:
         assert size(selector) is None
     for selector in (".card", ".index", "#category-1", "#quick-url", ".steps"):
         assert size(selector), selector
+
+
+APPS = "[...document.querySelectorAll('#board tbody a')].map(a => a.pathname.slice(6, -5))"
+SORTED = (
+    "[...document.querySelectorAll('#board thead th')]"
+    ".map((head, i) => [i, head.getAttribute('aria-sort')])"
+    ".filter(([, sort]) => sort)"
+)
+
+
+def test_the_leaderboard_takes_another_order_by_a_click_or_a_key(
+    page: Chromium, address: str
+) -> None:
+    page.open(f"{address}/leaderboard.html")
+    fastest: list[str] = page.value(APPS)
+    assert fastest[:2] == ["vision", "alpha"]
+    assert page.value(SORTED) == [[1, "descending"]]
+    # Of those without a number the order stays as it was.
+    page.value("document.querySelectorAll('#board thead button')[1].click()")
+    assert page.value(APPS) == [*fastest[2:], "alpha", "vision"]
+    assert page.value(SORTED) == [[1, "ascending"]]
+
+    page.value("document.querySelectorAll('#board thead button')[0].focus()")
+    page.key("Enter", 13, "\r")
+    settled(page)
+    assert page.value(SORTED) == [[0, "ascending"]]
+    titles = page.value("[...document.querySelectorAll('#board tbody a')].map(a => a.textContent)")
+    assert titles == sorted(titles, key=lambda title: title.strip("<>").casefold())
+    assert page.value("document.getElementById('said').textContent") == "Sorted by App, ascending"
+    page.key("Enter", 13, "\r")
+    settled(page)
+    assert page.value(SORTED) == [[0, "descending"]]
+
+    page.value("document.querySelectorAll('#board thead button')[5].click()")
+    memory = page.value(
+        "[...document.querySelectorAll('#board tbody tr')]"
+        ".map(line => Number(line.cells[5].dataset.value))"
+    )
+    assert memory == sorted(memory, reverse=True)
+    assert len(set(memory)) > 1
+
+
+def test_the_leaderboard_is_whole_without_scripts(page: Chromium, address: str) -> None:
+    page.scripts(False)
+    page.open(f"{address}/leaderboard.html")
+    document = page.send("DOM.getDocument")["root"]["nodeId"]
+    found = page.send("DOM.querySelectorAll", nodeId=document, selector="#board tbody tr")
+    assert len(found["nodeIds"]) > 5
+    buttons = page.send("DOM.querySelectorAll", nodeId=document, selector="#board button")
+    assert buttons["nodeIds"] == []
+
+
+def test_the_name_of_the_app_stays_in_sight_on_a_telephone(page: Chromium, address: str) -> None:
+    page.window(360)
+    page.open(f"{address}/leaderboard.html")
+    page.value("document.querySelector('.board').scrollLeft = 400")
+    settled(page)
+    left = page.value("document.querySelector('#board tbody th').getBoundingClientRect().left")
+    right = page.value("document.querySelector('#board tbody th').getBoundingClientRect().right")
+    assert 0 <= left < right < 200
 
 
 def test_copy_buttons_copy_what_they_stand_beside(page: Chromium, address: str) -> None:

@@ -1,7 +1,8 @@
 """What a market offers: the ledger's apps with what their newest packages say of themselves.
 
 Everything that a market serves follows from a catalog, and a catalog from the ledger, the packages
-that the ledger names, and market.yaml. Packages are read one by one and not kept.
+that the ledger names, market.yaml, and what stands beside the specs: measurements and facts of
+models. Packages are read one by one and not kept.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from chartgen.errors import RefusedError
 from chartgen.findings import Finding
 from chartgen.lint.device_yaml import read_device_yaml
 from chartgen.lint.manifest_reading import read_manifests
+from chartgen.market.evidence import AppEvidence, Beside, ModelFiles
 from chartgen.market.pieces import Recall, made_anew
 from chartgen.market.settings import MarketSettings
 from chartgen.olares.names import app_id
@@ -55,7 +57,8 @@ class CatalogApp:
     """An app that was ever released, with its offers by platform.
 
     `history` is oldest first. `retired` is the line that retired the app; its offers then only
-    say what the tombstone is made of. `icon` is the newest icon's file name.
+    say what the tombstone is made of. `icon` is the newest icon's file name. `evidence` is what was
+    measured of the app.
     """
 
     name: str
@@ -64,6 +67,7 @@ class CatalogApp:
     history: tuple[Release, ...]
     retired: Release | None
     icon: str
+    evidence: AppEvidence
 
     def releases(self, platform: str) -> tuple[Release, ...]:
         """Return the releases that have a package for a platform, oldest first."""
@@ -83,11 +87,15 @@ class CatalogApp:
 
 @dataclass(frozen=True, slots=True)
 class Catalog:
-    """All apps by name in order; `serial` is that of the ledger's newest line."""
+    """All apps by name in order; `serial` is that of the ledger's newest line.
+
+    `models` are the facts of models that stand beside the specs.
+    """
 
     settings: MarketSettings
     apps: tuple[CatalogApp, ...]
     serial: int
+    models: ModelFiles
 
     def on(self, platform: str) -> Iterator[tuple[CatalogApp, Offer]]:
         """Yield the apps that a platform has or had an offer of, retired ones included."""
@@ -97,16 +105,28 @@ class Catalog:
 
 
 def build_catalog(
-    settings: MarketSettings, ledger: Ledger, read: ReadFile, recall: Recall = made_anew
+    settings: MarketSettings,
+    ledger: Ledger,
+    read: ReadFile,
+    recall: Recall = made_anew,
+    beside: Beside | None = None,
 ) -> Catalog:
     """Return the catalog of a ledger. A package is read only where `recall` does not know it.
 
     Raises LedgerError where a package is not the one that the ledger names, and RefusedError where
     a device would take two apps for one.
     """
-    apps = tuple(_app(name, lines, read, recall) for name, lines in ledger.by_name().items())
+    known = beside or Beside()
+    apps = tuple(
+        _app(name, lines, read, recall, known.of(name)) for name, lines in ledger.by_name().items()
+    )
     _check_ids(apps)
-    return Catalog(settings=settings, apps=apps, serial=len(ledger.releases))
+    return Catalog(settings, apps, serial=len(ledger.releases), models=known.models)
+
+
+def best_offer(app: CatalogApp) -> Offer:
+    """Return the offer that people are shown: that of the newest platform."""
+    return next(app.offers[platform] for platform in PLATFORMS if platform in app.offers)
 
 
 def epoch_ms(release: Release) -> int:
@@ -122,7 +142,9 @@ def epoch_ms(release: Release) -> int:
         raise LedgerError(f"the ledger's date of {where} is {release.date!r}") from None
 
 
-def _app(name: str, lines: tuple[Release, ...], read: ReadFile, recall: Recall) -> CatalogApp:
+def _app(
+    name: str, lines: tuple[Release, ...], read: ReadFile, recall: Recall, evidence: AppEvidence
+) -> CatalogApp:
     retired = lines[-1] if lines[-1].kind == "retired" else None
     history = lines[:-1] if retired else lines
     offers = {}
@@ -139,6 +161,7 @@ def _app(name: str, lines: tuple[Release, ...], read: ReadFile, recall: Recall) 
         history=history,
         retired=retired,
         icon=history[-1].icon,
+        evidence=evidence,
     )
 
 

@@ -77,6 +77,20 @@ def gpu_memory(manifest: Mapping[str, Any]) -> str | None:
     return None
 
 
+def gpu_memory_bytes(manifest: Mapping[str, Any]) -> int | None:
+    """Return the GPU memory that an app asks for; None where no number says so."""
+    spec = _mapping(manifest.get("spec"))
+    for stated in _mappings(spec.get("accelerator")) or [spec]:
+        for end in dict(_RESOURCES)["GPU memory"]:
+            try:
+                amount = int(parse_quantity(_quantity(stated, f"required{end}") or ""))
+            except ValueError:
+                continue
+            if amount > 0:
+                return amount
+    return None
+
+
 def memory_text(amount: Decimal) -> str:
     """Write bytes as people read them: `23 GiB`, `24.1 GiB`, `512 MiB`."""
     unit, name = (_GIB, "GiB") if amount >= _GIB else (_MIB, "MiB")

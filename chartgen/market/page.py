@@ -1,8 +1,9 @@
-"""The market for people: a web page of all apps at the market's root, and one page per app.
+"""The market for people: a web page of all apps at the market's root, the same apps side by side
+on a leaderboard, and one page per app.
 
 Static files that any host serves, without a request to anybody else: links are relative and name
 files, styles and scripts have the digest of their content in their names. The page is whole
-without its script, which only adds the search, the filter and the copy buttons.
+without its script, which only adds the search, the filter, other orders and the copy buttons.
 """
 
 from __future__ import annotations
@@ -17,11 +18,14 @@ import jinja2
 from markupsafe import Markup
 
 from chartgen.hardware import hardware_profiles
-from chartgen.market.catalog import Catalog, CatalogApp, ReadFile
-from chartgen.market.page_app import OLARES, Card, Day, app_page, best_offer, card, day, helm_add
-from chartgen.market.page_markdown import visible_text
+from chartgen.market.catalog import Catalog, CatalogApp, ReadFile, best_offer
+from chartgen.market.leaderboard import ABILITY_WORDS, Row, in_order, row
+from chartgen.market.page_app import OLARES, Card, Day, app_page, card, day, helm_add
+from chartgen.market.page_markdown import Html, visible_text
+from chartgen.market.page_plot import speed_bar
 from chartgen.market.pieces import Recall, made_anew
 from chartgen.market.site import HTML, PREFIXES, SVG, SiteFile
+from chartgen.market.speeds import Measured, measured
 from chartgen.market.v1 import ENGLISH, categories_in_order, category_titles
 from chartgen.package.read import read_package
 from chartgen.release.ledger import RELEASES
@@ -30,6 +34,7 @@ from chartgen.resources import template_folder
 CSS = "text/css; charset=utf-8"
 JAVASCRIPT = "text/javascript; charset=utf-8"
 _ASSETS = (("page.css", CSS), ("page.js", JAVASCRIPT), ("mark.svg", SVG))
+LEADERBOARD = "leaderboard.html"
 _DEFAULT_LEAD = "Apps for Olares, each with the exact settings it runs with."
 
 
@@ -60,6 +65,15 @@ class Market:
     assets: Mapping[str, str]
 
 
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of the leaderboard: the row, the app's card, and the speed as a bar."""
+
+    row: Row
+    card: Card
+    bar: Html | None
+
+
 def page_files(catalog: Catalog, read: ReadFile, recall: Recall = made_anew) -> dict[str, SiteFile]:
     """Return the web pages and what they load, by site path.
 
@@ -67,7 +81,8 @@ def page_files(catalog: Catalog, read: ReadFile, recall: Recall = made_anew) -> 
     made. Raises what reading a package raises, and LedgerError where a release has no date.
     """
     assets = _assets()
-    cards = {app.name: card(app) for app in catalog.apps}
+    known = {app.name: measured(catalog, app, read, recall) for app in catalog.apps}
+    cards = {app.name: card(app, known[app.name]) for app in catalog.apps}
     live = tuple(sorted((c for c in cards.values() if c.retired is None), key=_by_title))
     retired = tuple(sorted((c for c in cards.values() if c.retired is not None), key=_by_title))
     market = _market(catalog, live, {name: path for name, (path, _) in assets.items()})
@@ -81,20 +96,43 @@ def page_files(catalog: Catalog, read: ReadFile, recall: Recall = made_anew) -> 
         categories=_categories(catalog, live),
     )
     files["/index.html"] = SiteFile.of(index.encode(), HTML)
+    lines = _lines(catalog, known, {shown.name: shown for shown in live})
+    board = _html("leaderboard.html", market=market, root="", lines=lines, words=ABILITY_WORDS)
+    files[f"/{LEADERBOARD}"] = SiteFile.of(board.encode(), HTML)
     # All that pages show of other apps than their own.
-    given = hashlib.sha256(repr(_market_of(market, None)).encode()).hexdigest()
+    shared = repr((_market_of(market, None), catalog.models.digest))
     for app in catalog.apps:
-        page = recall(app.name, "page", partial(_app_html, catalog, app, market, read), given)
+        make = partial(_app_html, catalog, app, market, read, known[app.name])
+        given = hashlib.sha256(f"{shared} {app.evidence.digest}".encode()).hexdigest()
+        page = recall(app.name, "page", make, given)
         files[f"/{cards[app.name].path}"] = SiteFile.of(page.encode(), HTML)
     return dict(sorted(files.items()))
 
 
-def _app_html(catalog: Catalog, app: CatalogApp, market: Market, read: ReadFile) -> str:
+def _lines(
+    catalog: Catalog, known: Mapping[str, Measured], live: Mapping[str, Card]
+) -> tuple[Line, ...]:
+    apps = [app for app in catalog.apps if app.name in live]
+    rows = in_order(row(app, known[app.name]) for app in apps)
+    most = max((item.speed.most for item in rows if item.speed is not None), default=0.0)
+    return tuple(
+        Line(
+            row=item,
+            card=live[item.app],
+            bar=speed_bar(item.speed, most) if item.speed and item.speed.text else None,
+        )
+        for item in rows
+    )
+
+
+def _app_html(
+    catalog: Catalog, app: CatalogApp, market: Market, read: ReadFile, known: Measured
+) -> str:
     offer = best_offer(app)
     record = offer.release.package(offer.platform)
     assert record is not None
     chart = read_package(read(record.file), f"{RELEASES}/{record.file}")
-    page = app_page(catalog, app, chart)
+    page = app_page(catalog, app, chart, known)
     return _html("app.html", market=_market_of(market, app), root="../", page=page)
 
 

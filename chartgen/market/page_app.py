@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from chartgen.chart import Chart
-from chartgen.engines import engine_facts
 from chartgen.hardware import hardware_profiles
-from chartgen.market.catalog import Catalog, CatalogApp, Offer, epoch_ms
+from chartgen.market.catalog import Catalog, CatalogApp, Offer, best_offer, epoch_ms
 from chartgen.market.demands import (
     Resources,
     file_size_text,
@@ -23,15 +22,17 @@ from chartgen.market.demands import (
     variables,
 )
 from chartgen.market.engine_command import EngineCommand, engine_command, shell_text
+from chartgen.market.leaderboard import context_tokens, engine_title
 from chartgen.market.page_markdown import Html, is_web_address, markdown_html
 from chartgen.market.page_settings import Setting, setting_groups
+from chartgen.market.page_speed import SpeedSection, gains, speed_section
 from chartgen.market.settings import MarketSettings
 from chartgen.market.site import PREFIXES
+from chartgen.market.speeds import Measured, version_speeds
 from chartgen.package.write import package_name
 from chartgen.release.diff import setting_changes
 from chartgen.release.record import Release
 from chartgen.render.texts import context_text
-from chartgen.spec.engine import ENGINE_KINDS
 
 _LINKS = (("Website", "website"), ("Source code", "sourceCode"), ("Documentation", "doc"))
 # olares_range of the platforms (chartgen/olares/platform.py), in words.
@@ -104,10 +105,14 @@ class Download:
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """One release of the history: its notes, the settings that it changed, older packages."""
+    """One release of the history: its notes, the settings that it changed, older packages.
+
+    `speed` tells its measured speed, and what that was before, in words.
+    """
 
     version: str
     date: Day
+    speed: str
     notes: tuple[str, ...]
     changes: tuple[str, ...]
     downloads: tuple[Download, ...]
@@ -142,17 +147,13 @@ class AppPage:
     permissions: tuple[str, ...]
     variables: tuple[tuple[str, str], ...]
     settings: tuple[tuple[str, tuple[Setting, ...]], ...]
+    speed: SpeedSection
     versions: tuple[Version, ...]
     translations: tuple[Translated, ...]
 
 
-def best_offer(app: CatalogApp) -> Offer:
-    """Return the offer that the page describes: that of the newest platform."""
-    return next(app.offers[platform] for platform in PREFIXES if platform in app.offers)
-
-
-def card(app: CatalogApp) -> Card:
-    """Return what the list shows of an app."""
+def card(app: CatalogApp, known: Measured) -> Card:
+    """Return what the list shows of an app; `known` is what is measured of it."""
     offer = best_offer(app)
     release = offer.release
     metadata, spec = _mapping(offer.manifest.get("metadata")), _mapping(offer.manifest.get("spec"))
@@ -164,23 +165,26 @@ def card(app: CatalogApp) -> Card:
         version=release.version,
         date=day(release),
         categories=tuple(dict.fromkeys(_texts(metadata.get("categories")))),
-        engine=_engine_title(release.settings),
+        engine=engine_title(release.settings),
         developer=_text(spec, "developer"),
-        badges=_badges(release.settings),
-        facts=tuple(_facts(offer)),
+        badges=_badges(known),
+        facts=tuple(_facts(offer, known)),
         retired=day(app.retired) if app.retired else None,
         reason=app.retired.reason if app.retired else "",
     )
 
 
-def app_page(catalog: Catalog, app: CatalogApp, chart: Chart) -> AppPage:
-    """Return what the app's own page shows; `chart` is that of `best_offer`."""
+def app_page(catalog: Catalog, app: CatalogApp, chart: Chart, known: Measured) -> AppPage:
+    """Return what the app's own page shows.
+
+    `chart` is that of `best_offer`, `known` what is measured of the app.
+    """
     offer = best_offer(app)
     spec = _mapping(offer.manifest.get("spec"))
     command = engine_command(chart)
     charts = repository(catalog.settings, offer.platform)
     return AppPage(
-        card=card(app),
+        card=card(app, known),
         about=markdown_html(_text(spec, "fullDescription")),
         hardware=_hardware(catalog, offer.release.settings),
         olares=tuple(OLARES[platform] for platform in PREFIXES if platform in app.offers),
@@ -206,7 +210,8 @@ def app_page(catalog: Catalog, app: CatalogApp, chart: Chart) -> AppPage:
         permissions=permissions(offer.manifest),
         variables=variables(offer.manifest),
         settings=tuple(setting_groups(offer.release.settings)),
-        versions=tuple(_versions(app)),
+        speed=speed_section(app, known, catalog.settings.hardware),
+        versions=tuple(_versions(app, catalog.settings.hardware)),
         translations=tuple(_translations(offer)),
     )
 
@@ -222,34 +227,23 @@ def helm_add(settings: MarketSettings, platform: str) -> str:
     return shlex.join(("helm", "repo", "add", repository(settings, platform), address))
 
 
-def _facts(offer: Offer) -> Iterator[Fact]:
-    context = _mapping(offer.release.settings.get("engine")).get("context")
-    if isinstance(context, int) and not isinstance(context, bool):
+def _facts(offer: Offer, known: Measured) -> Iterator[Fact]:
+    if known.speed is not None:
+        both = known.speed.two and known.speed.text
+        name = "Two speeds, tokens/s" if both else "Tokens/s"
+        yield Fact(name, known.speed.text or known.speed.words)
+    context = context_tokens(offer.release.settings)
+    if context is not None:
         yield Fact("Context", context_text(context))
     memory = gpu_memory(offer.manifest)
     if memory is not None:
         yield Fact("GPU memory", memory)
 
 
-def _badges(settings: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return what the model can do, as far as its settings say so."""
-    engine, gateway = _mapping(settings.get("engine")), _mapping(settings.get("gateway"))
-    flags = {
-        str(name).lstrip("-").replace("_", "-"): value
-        for name, value in _mapping(engine.get("args")).items()
-    }
-    supports = _texts(gateway.get("supports"))
-    images = _mapping(flags.get("limit-mm-per-prompt")).get("image")
-    sees = bool(engine.get("mmproj")) or bool(images) or "vision" in supports
-    # llama.cpp calls tools with a model's own chat template, which `--jinja` switches on.
-    calls = bool(flags.get("tool-call-parser")) or flags.get("jinja") is True or "tools" in supports
-    return tuple(badge for badge, there in (("Vision", sees), ("Tools", calls)) if there)
-
-
-def _engine_title(settings: Mapping[str, Any]) -> str:
-    kind = _mapping(settings.get("engine")).get("kind")
-    # A container of kind `app` is no engine with a name.
-    return engine_facts(kind).title if kind in ENGINE_KINDS and kind != "app" else ""
+def _badges(known: Measured) -> tuple[str, ...]:
+    """Return what the model can do, by its smoke test and its settings."""
+    abilities = (("Vision", known.vision), ("Tools", known.tools))
+    return tuple(badge for badge, ability in abilities if ability in {"tested", "stated"})
 
 
 def _hardware(catalog: Catalog, settings: Mapping[str, Any]) -> str:
@@ -267,14 +261,18 @@ def _licenses(spec: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             yield name, address if is_web_address(address) else ""
 
 
-def _versions(app: CatalogApp) -> Iterator[Version]:
+def _versions(app: CatalogApp, hardware: str) -> Iterator[Version]:
     """Yield the releases, newest first, each with what its settings changed."""
+    speeds = version_speeds(app, hardware)
+    told = {item.version: item.speed.words for item in speeds}
+    told |= {version: gain for version, gain in gains(speeds).items() if gain}
     befores: tuple[Release | None, ...] = (None, *app.history)
     for release, before in reversed(tuple(zip(app.history, befores, strict=False))):
         changes = () if before is None else setting_changes(before.settings, release.settings)
         yield Version(
             version=release.version,
             date=day(release),
+            speed=told.get(release.version, ""),
             notes=release.changes,
             changes=tuple(str(change) for change in changes),
             downloads=tuple(_downloads(release, _outdated(app, release))),

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from chartgen.market.catalog import build_catalog
+from chartgen.market.evidence import Beside, read_beside
 from chartgen.market.layout import MARKET_FILE, SPEC_FOLDER
 from chartgen.market.page import page_files
 from chartgen.market.pieces import Recall, made_anew
@@ -27,9 +28,12 @@ def published_site(
 ) -> Site:
     """Return the site of all that the ledger names. A pure function of the files on disk.
 
-    What `recall` knows is not made again; the packages of such apps are not read.
+    These are the ledger, the packages and icons that it names, market.yaml, and the measurements
+    and facts of models beside the specs, where there are any. What `recall` knows is not made
+    again; the packages of such apps are not read.
     """
-    return _site(market, ledger, lambda path: read_released(folder, path), recall)
+    beside = read_beside(folder, ledger.by_name())
+    return _site(market, ledger, lambda path: read_released(folder, path), beside, recall)
 
 
 def preview_site(
@@ -55,16 +59,18 @@ def preview_site(
         made = plan.files.get(path)
         return made if made is not None else workspace.read_file(path)
 
-    return _site(workspace.market, ledger, read), plan
+    beside = read_beside(workspace.folder, ledger.by_name())
+    return _site(workspace.market, ledger, read, beside), plan
 
 
 def _site(
     market: MarketSettings,
     ledger: Ledger,
     read: Callable[[str], bytes],
+    beside: Beside,
     recall: Recall = made_anew,
 ) -> Site:
-    catalog = build_catalog(market, ledger, read, recall)
+    catalog = build_catalog(market, ledger, read, recall, beside)
     return build_site(catalog, read, page_files(catalog, read, recall), recall)
 
 

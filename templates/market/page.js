@@ -1,5 +1,5 @@
 "use strict";
-// Search, filter and copy buttons. The page is whole without them.
+// Search, filter, other orders of the leaderboard, and copy buttons. The page is whole without them.
 {
   const find = (id) => document.getElementById(id);
   const said = find("said");
@@ -94,5 +94,33 @@
     });
     addEventListener("hashchange", () => say(read()));
     read();
+  }
+
+  const board = find("board");
+  if (board) {
+    const heads = [...board.tHead.rows[0].cells];
+    const order = (column, ascending) => {
+      const number = heads[column].dataset.sort === "number";
+      const compare = (a, b) => {
+        const [one, other] = [a, b].map((line) => line.cells[column].dataset.value);
+        return number ? one - other : one.localeCompare(other, "en", { numeric: true });
+      };
+      const lines = [...board.tBodies[0].rows].sort((a, b) => (ascending ? compare(a, b) : compare(b, a)));
+      board.tBodies[0].append(...lines);
+      for (const head of heads) head.removeAttribute("aria-sort");
+      heads[column].setAttribute("aria-sort", ascending ? "ascending" : "descending");
+    };
+    for (const [column, head] of heads.entries()) {
+      const button = document.createElement("button");
+      button.type = "button";
+      button.append(...head.childNodes);
+      head.append(button);
+      // Numbers begin with the most, texts with A.
+      button.addEventListener("click", () => {
+        const before = head.getAttribute("aria-sort");
+        order(column, before ? before === "descending" : head.dataset.sort === "text");
+        said.textContent = `Sorted by ${button.textContent}, ${head.getAttribute("aria-sort")}`;
+      });
+    }
   }
 }

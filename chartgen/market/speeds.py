@@ -1,0 +1,302 @@
+"""Which measurement stands for a release, and what it says of its speed and abilities.
+
+A number is a release's own where it was measured of exactly that version, with the context and the
+image that the release has, by one user at a time who asked the standard question. A release that
+runs what an earlier one ran (its charts differ in texts only) keeps that one's number: a text that
+states a speed could otherwise never be released together with it. A series of two speeds has no
+single number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from pydantic import ValidationError
+
+from chartgen.evidence.beside import is_comparable
+from chartgen.evidence.figures import rate_text
+from chartgen.evidence.record import Measurement
+from chartgen.evidence.statistics import headline as single_number
+from chartgen.evidence.statistics import summarise
+from chartgen.hardware import hardware_profiles
+from chartgen.lint.manifest_reading import read_manifests
+from chartgen.market.catalog import Catalog, CatalogApp, Offer, ReadFile, best_offer
+from chartgen.market.demands import resources
+from chartgen.market.evidence import ModelFiles
+from chartgen.market.pieces import Recall, made_anew
+from chartgen.measure.smoke_claims import Claim, Claims, claims_of
+from chartgen.package.read import read_package
+from chartgen.release.ledger import RELEASES
+from chartgen.release.record import Release
+from chartgen.spec.app import AppSpec
+
+Ability = Literal["tested", "stated", "possible", "failed", "no"]
+"""Whether an app can do something: its own smoke test says so, its settings do, neither does.
+
+What only the model is made for is possible: an app for text may well be served without it.
+"""
+
+# Names of checks of a smoke test (chartgen/measure).
+VISION, TOOLS = "vision", "tools"
+_TESTED: Mapping[str, Ability] = {"passed": "tested", "failed": "failed"}
+
+
+@dataclass(frozen=True, slots=True)
+class Speed:
+    """A speed in tokens/s: the mean of a series, or the means of its fast and its slow runs.
+
+    A publication may tell that there are two and not how fast they are: then none is known.
+    """
+
+    mean: float | None = None
+    fast: float | None = None
+    slow: float | None = None
+
+    @property
+    def two(self) -> bool:
+        """Tell whether the series has two speeds, and so no mean that says anything."""
+        return self.mean is None
+
+    @property
+    def rank(self) -> float:
+        """Return what apps are compared by: of two speeds the slow one, which anybody gets."""
+        return self.slow or 0.0 if self.mean is None else self.mean
+
+    @property
+    def most(self) -> float:
+        """Return the highest of the numbers."""
+        return max(self.mean or 0.0, self.fast or 0.0)
+
+    @property
+    def text(self) -> str:
+        """Return the numbers without a unit: `250.5`, `222 / 72` of two; empty where unknown."""
+        if self.mean is not None:
+            return rate_text(self.mean)
+        if self.fast is None or self.slow is None:
+            return ""
+        return f"{self.fast:,.0f} / {self.slow:,.0f}"
+
+    @property
+    def words(self) -> str:
+        """Return the speed with its unit: `250.5 tokens/s`, `two speeds: 222 / 72 tokens/s`."""
+        if not self.text:
+            return "two speeds"
+        return f"{'two speeds: ' if self.two else ''}{self.text} tokens/s"
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What is measured of the release that an app offers.
+
+    `version` is the release whose speed was measured, empty where none was. `source` as of a
+    Measurement.
+    """
+
+    version: str = ""
+    speed: Speed | None = None
+    hardware: str = ""
+    source: str = ""
+    date: str = ""
+    vision: Ability = "no"
+    tools: Ability = "no"
+
+
+@dataclass(frozen=True, slots=True)
+class VersionSpeed:
+    """The speed of one version; `released` tells whether it is one of this market's ledger."""
+
+    version: str
+    speed: Speed
+    measurement: Measurement
+    released: bool
+
+
+def machine_title(hardware: str) -> str:
+    """Return the title of a machine by the name of its profile."""
+    profile = hardware_profiles().get(hardware)
+    return profile.title if profile else hardware
+
+
+def speed_of(measurement: Measurement) -> Speed | None:
+    """Return the speed of a bench; None where no run of it counts."""
+    if measurement.kind != "bench":
+        return None
+    summary = summarise(measurement.runs)
+    if summary is not None and summary.speeds is not None:
+        return Speed(fast=summary.speeds.fast_mean, slow=summary.speeds.slow_mean)
+    mean = single_number(measurement)
+    if mean is not None:
+        return Speed(mean=mean)
+    published = measurement.published
+    return Speed() if summary is None and published is not None else None
+
+
+def measured(
+    catalog: Catalog, app: CatalogApp, read: ReadFile, recall: Recall = made_anew
+) -> Measured:
+    """Return what is known of an app's best offer.
+
+    Files are read only where `recall` does not know the app. Raises what reading a package raises.
+    """
+    given = f"{app.evidence.digest} {catalog.models.digest}"
+    plain = recall(app.name, "measured", lambda: asdict(_measured(catalog, app, read)), given)
+    speed = plain["speed"]
+    return Measured(**plain | {"speed": None if speed is None else Speed(**speed)})
+
+
+def _measured(catalog: Catalog, app: CatalogApp, read: ReadFile) -> Measured:
+    offer = best_offer(app)
+    bench = outcomes = None
+    for release in _same_runs(app, offer, read):
+        bench = bench or headline(app, release, catalog.settings.hardware)
+        outcomes = outcomes or _outcomes(app, release)
+    vision, tools = _abilities(offer.release.settings, catalog.models, outcomes or {})
+    speed = speed_of(bench) if bench is not None else None
+    if bench is None or speed is None:
+        return Measured(vision=vision, tools=tools)
+    return Measured(
+        version=bench.version,
+        speed=speed,
+        hardware=bench.hardware,
+        source=bench.source,
+        date=bench.date,
+        vision=vision,
+        tools=tools,
+    )
+
+
+def _abilities(
+    settings: Mapping[str, Any], models: ModelFiles, outcomes: Mapping[str, str]
+) -> tuple[Ability, Ability]:
+    """Return whether a release sees and calls tools: as tested, else as its settings say."""
+    claims = _claims(settings, models)
+    if claims is None:
+        stated: tuple[Ability, Ability] = "no", "no"
+    else:
+        stated = _stated(claims.vision), _stated(claims.tools)
+    vision, tools = (
+        _TESTED.get(outcomes.get(name, ""), ability)
+        for name, ability in zip((VISION, TOOLS), stated, strict=True)
+    )
+    return vision, tools
+
+
+def _stated(claim: Claim) -> Ability:
+    if not claim.holds:
+        return "no"
+    return "possible" if claim.by_model else "stated"
+
+
+def _claims(settings: Mapping[str, Any], models: ModelFiles) -> Claims | None:
+    try:
+        spec = AppSpec.model_validate(settings)
+    except ValidationError:
+        # A release of an earlier chartgen, whose settings say something that this one does not.
+        return None
+    return claims_of(spec, models.shelf)
+
+
+def headline(app: CatalogApp, release: Release, hardware: str) -> Measurement | None:
+    """Return the measurement that gives a release of an app its number, or None: the newest.
+
+    `hardware` is the market's profile; another one that the release states wins.
+    """
+    stated = release.settings.get("hardware")
+    machine = stated if isinstance(stated, str) else hardware
+    return _newest(
+        m
+        for m in app.evidence.measurements
+        if m.version == release.version
+        and m.hardware in {"", machine}
+        and is_comparable(m)
+        and _fits(m, release.settings)
+        and speed_of(m) is not None
+    )
+
+
+def version_speeds(app: CatalogApp, hardware: str) -> tuple[VersionSpeed, ...]:
+    """Return the speeds of an app's versions, oldest first; `hardware` as of `headline`.
+
+    What a publication tells of versions before the first one of this ledger is part of the story,
+    and marked; what is measured of versions that are still to come is not.
+    """
+    found = app.evidence.measurements
+    imported = {m.version for m in found if m.version and m.imported}
+    before = sorted(n for n in map(_number, imported) if n < app.history[0].number)
+    speeds = []
+    for version in (".".join(map(str, number)) for number in before):
+        bench = _newest(
+            m for m in found if m.version == version and is_comparable(m) and speed_of(m)
+        )
+        if bench is not None:
+            speeds.append(_version_speed(version, bench, released=False))
+    for release in app.history:
+        bench = headline(app, release, hardware)
+        if bench is not None:
+            speeds.append(_version_speed(release.version, bench, released=True))
+    return tuple(speeds)
+
+
+def _version_speed(version: str, bench: Measurement, *, released: bool) -> VersionSpeed:
+    speed = speed_of(bench)
+    assert speed is not None
+    return VersionSpeed(version, speed, bench, released)
+
+
+def _newest(found: Iterable[Measurement]) -> Measurement | None:
+    """Return the last one of the latest date; measurements come in the order they were kept."""
+    dated = sorted(found, key=lambda measurement: measurement.date)
+    return dated[-1] if dated else None
+
+
+def _fits(measurement: Measurement, settings: Mapping[str, Any]) -> bool:
+    """Tell whether a measurement is of what a release runs, as far as both say so."""
+    engine = settings.get("engine")
+    stated = engine if isinstance(engine, Mapping) else {}
+    pairs = ((measurement.context, "context"), (measurement.image or None, "image"))
+    same = all(value is None or value == stated.get(name, value) for value, name in pairs)
+    return same and not measurement.trial
+
+
+def _outcomes(app: CatalogApp, release: Release) -> dict[str, str] | None:
+    """Return the outcomes of the newest smoke test of a release, by the name of the check."""
+    smoke = newest_smoke(app, release)
+    return None if smoke is None else {check.name: check.outcome for check in smoke.checks}
+
+
+def newest_smoke(app: CatalogApp, release: Release) -> Measurement | None:
+    """Return the newest smoke test of a release of an app, or None."""
+    return _newest(
+        m
+        for m in app.evidence.measurements
+        if m.kind == "smoke" and m.version == release.version and _fits(m, release.settings)
+    )
+
+
+def _same_runs(app: CatalogApp, offer: Offer, read: ReadFile) -> Iterator[Release]:
+    """Yield the release of an offer, and then the earlier measured ones that ran the same."""
+    yield offer.release
+    known = {m.version for m in app.evidence.measurements}
+    earlier = [r for r in app.releases(offer.platform) if r.number < offer.release.number]
+    ran = None
+    for release in reversed(earlier):
+        if release.version in known:
+            ran = ran or _what_runs(offer.release, offer.platform, read)
+            if _what_runs(release, offer.platform, read) == ran:
+                yield release
+
+
+def _what_runs(release: Release, platform: str, read: ReadFile) -> Any:
+    """Return all of a package that decides what runs, and nothing that only people read."""
+    record = release.package(platform)
+    assert record is not None
+    chart = read_package(read(record.file), f"{RELEASES}/{record.file}")
+    manifests, _ = read_manifests(chart)
+    objects = {p: data for p, data in chart.files.items() if p.startswith("templates/")}
+    return objects, [resources(manifest.data) for manifest in manifests[:1]]
+
+
+def _number(version: str) -> tuple[int, ...]:
+    return tuple(map(int, version.split(".")))
