@@ -10,6 +10,8 @@ A comment before a block of code tells what a reader does there:
     <!-- replay
     apps/small.yaml: "old" -> "new"
     -->                             before that, a file is edited
+    <!-- engine -->                 its command asks a real engine; tests/test_llama_server.py runs
+                                    it where there is one, with the server's options that follow
 """
 
 from __future__ import annotations
