@@ -6,6 +6,7 @@ import contextlib
 import errno
 import os
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 from chartgen.errors import ChartgenError, UnreadableError
@@ -21,6 +22,22 @@ def write_atomically(path: Path, data: bytes, mode: int = 0o644) -> None:
     Raises ChartgenError where the file cannot be written; an old file is then left as it was.
     """
     target = Path(os.path.realpath(path))
+    _put(path, target, data, mode, lambda temporary: temporary.replace(target))
+
+
+def write_new(path: Path, data: bytes, mode: int = 0o644) -> None:
+    """Put `data` at `path`, where nothing is yet: all of it under its name, or nothing.
+
+    The folder must exist. Raises FileExistsError where something is there already, which then
+    stays as it is, and ChartgenError where the file cannot be written.
+    """
+    _put(path, path, data, mode, lambda temporary: _claim(temporary, path))
+
+
+def _put(
+    named: Path, target: Path, data: bytes, mode: int, place: Callable[[Path], object]
+) -> None:
+    """Write a temporary file beside the target, and have `place` give it its name."""
     try:
         handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name[:64]}.")
         temporary = Path(name)
@@ -30,15 +47,16 @@ def write_atomically(path: Path, data: bytes, mode: int = 0o644) -> None:
                 stream.flush()
                 temporary.chmod(mode)
                 os.fsync(stream.fileno())
-            temporary.replace(target)
-        except BaseException:
+            place(temporary)
+        finally:
             with contextlib.suppress(OSError):
                 temporary.unlink()
-            raise
         _sync_folder(target.parent)
+    except FileExistsError:
+        raise
     except OSError as error:
         raise ChartgenError(
-            f"{path}: cannot be written ({_reason(error)}); "
+            f"{named}: cannot be written ({_reason(error)}); "
             "check that its folder exists, is writable and has free space"
         ) from error
 
@@ -76,35 +94,6 @@ def names_in(folder: Path) -> tuple[str, ...]:
         return tuple(sorted(p.name for p in folder.iterdir() if not p.name.startswith(".")))
     except OSError:
         return ()
-
-
-def write_new(path: Path, data: bytes, mode: int = 0o644) -> None:
-    """Put `data` at `path`, where nothing is yet: all of it under its name, or nothing.
-
-    The folder must exist. Raises FileExistsError where something is there already, which then
-    stays as it is, and ChartgenError where the file cannot be written.
-    """
-    try:
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:64]}.")
-        temporary = Path(name)
-        try:
-            with os.fdopen(handle, "wb") as stream:
-                stream.write(data)
-                stream.flush()
-                temporary.chmod(mode)
-                os.fsync(stream.fileno())
-            _claim(temporary, path)
-        finally:
-            with contextlib.suppress(OSError):
-                temporary.unlink()
-        _sync_folder(path.parent)
-    except FileExistsError:
-        raise
-    except OSError as error:
-        raise ChartgenError(
-            f"{path}: cannot be written ({_reason(error)}); "
-            "check that its folder exists, is writable and has free space"
-        ) from error
 
 
 def _claim(temporary: Path, path: Path) -> None:
