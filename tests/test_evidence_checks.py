@@ -12,7 +12,7 @@ from chartgen.evidence.record import Check, Measurement, Published, Run
 from chartgen.evidence.store import keep
 from chartgen.evidence.workload import workload_digest
 from chartgen.findings import Finding, Severity
-from chartgen.lint.evidence import evidence_findings, reused_evidence
+from chartgen.lint.evidence import evidence_findings
 from chartgen.lint.speeds import typed_speeds
 from tests.specs import loaded
 from tools import import_evidence
@@ -111,10 +111,6 @@ def test_evidence_of_other_settings_is_stale(
 ) -> None:
     bench(tmp_path)
     assert rules(tmp_path, changes) == (["evidence-stale"] if stale else [])
-    app = loaded(tmp_path, changes)
-    told = [item.rule for item in reused_evidence(app)]
-    same = app.spec.version == "1.2.3"
-    assert told == (["evidence-reused"] if stale and same else [])
 
 
 def test_newer_evidence_of_today_s_settings_mends_it(tmp_path: Path) -> None:

@@ -241,21 +241,3 @@ def test_change_notes_tell_nothing_of_speed_that_nobody_measured(market: Path) -
 def test_change_notes_do_not_average_two_speeds(market: Path) -> None:
     benched(market, TWO_SPEEDS)
     assert "tokens/s" not in notes(market)
-
-
-def test_evidence_of_other_settings_stops_a_first_release(tmp_path: Path) -> None:
-    write_spec(tmp_path / "apps")
-    app, _ = load_spec(tmp_path / "apps" / "smallapp.yaml")
-    assert app is not None
-    keep(tmp_path / "apps", measured(app))
-    write_spec(tmp_path / "apps", {"engine": {"context": 4096}})
-    workspace = read_workspace(tmp_path)
-    plan = plan_publish(
-        workspace.apps,
-        workspace.ledger,
-        workspace.market,
-        workspace.read_file,
-        bump=None,
-        date="2026-05-20T18:00:00Z",
-    )
-    assert [item.rule for item in plan.findings] == ["evidence-reused"]

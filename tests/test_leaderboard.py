@@ -17,7 +17,9 @@ from chartgen.market.catalog import Catalog, CatalogApp
 from chartgen.market.evidence import AppEvidence, ModelFiles, read_beside
 from chartgen.market.leaderboard import ABILITY_WORDS, Row, leaderboard, row_data
 from chartgen.market.leaderboard_text import leaderboard_markdown
+from chartgen.market.page_speed import speed_section
 from chartgen.market.speeds import Measured, measured, version_speeds
+from chartgen.release.record import Release
 from chartgen.render.patches import merge_patch
 from tests.markets import Market
 from tests.page_markets import (
@@ -264,6 +266,34 @@ def test_versions_are_those_of_the_ledger_and_of_publications_before_it() -> Non
     _, app = app_of(found, "vision")
     told = [(item.version, item.released) for item in version_speeds(app, "olares-one")]
     assert told == [("0.9.0", False), ("0.10.0", False), ("1.0.0", True), ("1.0.1", True)]
+
+
+def test_a_bench_before_a_bump_is_of_the_version_that_ran_it() -> None:
+    def of(version: str, day: int, workload: str) -> tuple[Release, dict[str, bytes]]:
+        line, files = release_of("vision", version, day, VISION_SPEC)
+        return replace(line, workload=workload), files
+
+    found = market().grown(
+        of("1.0.2", 20, "a" * 64), of("1.0.3", 21, "b" * 64), of("1.0.4", 22, "b" * 64)
+    )
+    found = found.measured(
+        bench("vision", "1.0.2", (100.0,), workload="a" * 64),
+        # Measured with new settings while the spec still stood at the released version.
+        bench("vision", "1.0.2", (150.0,), workload="b" * 64),
+        bench("vision", "1.0.4", (900.0,), workload="c" * 64),
+    )
+    _, app = app_of(found, "vision")
+    told = [(item.version, item.speed.mean) for item in version_speeds(app, "olares-one")]
+    assert told == [("1.0.2", 100.0), ("1.0.3", 150.0)]
+    # The last release has other texts only.
+    newest = known(found)
+    assert newest.speed is not None
+    assert (newest.version, newest.speed.mean) == ("1.0.3", 150.0)
+    shown = speed_section(app, newest, "olares-one")
+    assert ([one.of for one in shown.shown], [one.of for one in shown.others]) == (
+        ["1.0.3"],
+        ["1.0.2"],
+    )
 
 
 @pytest.mark.parametrize("change", [b"251.1", b"251.10001"])

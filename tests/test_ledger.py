@@ -6,6 +6,7 @@ import hashlib
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -79,6 +80,14 @@ def test_a_line_keeps_what_it_was_given(name: str, notes: list[str]) -> None:
 def three_lines(tmp_path: Path) -> list[bytes]:
     publish(tmp_path, ("one", "1.0.0"), ("two", "1.0.0"), ("three", "1.0.0"))
     return (tmp_path / LEDGER).read_bytes().splitlines(keepends=True)
+
+
+def test_a_workload_is_kept_and_lines_from_before_it_are_read() -> None:
+    line, _ = release()
+    known = replace(line, workload="0" * 64)
+    assert parse_line(release_line(known)) == known
+    assert b"workload" not in release_line(line)
+    assert parse_line(release_line(line)) == line
 
 
 def test_any_change_of_a_line_is_noticed(tmp_path: Path) -> None:

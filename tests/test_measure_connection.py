@@ -101,8 +101,9 @@ def test_silence_ends() -> None:
     [
         tuple(HEAD[at : at + 1] for at in range(len(HEAD))),
         (CHUNKED, *(b"1\r\nx\r\n" for _ in range(30))),
+        (HEAD + b"\r\n", *(b"x" for _ in range(30))),
     ],
-    ids=["headers", "body"],
+    ids=["headers", "body", "body without a length"],
 )
 def test_what_drips_in_for_ever_ends(parts: tuple[bytes, ...]) -> None:
     began = time.monotonic()
@@ -111,6 +112,12 @@ def test_what_drips_in_for_ever_ends(parts: tuple[bytes, ...]) -> None:
         waited = time.monotonic() - began
     assert found == Trouble("endless", "the answer had not ended after 0.5 s")
     assert waited < 1.5
+
+
+def test_an_answer_without_a_length_is_not_whole_because_its_time_is_over() -> None:
+    with answering(HEAD + b"\r\n", b"x", hold=True) as url:
+        found = trouble(url, limits(silence=5, total=0.3))
+    assert found == Trouble("endless", "the answer had not ended after 0.3 s")
 
 
 def test_a_page_that_ends_early_is_none() -> None:

@@ -160,7 +160,7 @@ FAULTS: dict[str, tuple[str, dict[str, Script], str]] = {
     "context behind a login": (
         "context",
         {"context": refused(401, "bad key")},
-        "4,096 tokens: HTTP 401",
+        "1,000 tokens: HTTP 401",
     ),
     "context crashes": ("context", {"context": refused(500, "out of memory")}, "out of memory"),
     "long prompt cut": (

@@ -69,30 +69,6 @@ def _stale(loaded: LoadedSpec) -> Iterator[Finding]:
             yield finding("evidence-stale", loaded.place("engine", key=True), message, remedy)
 
 
-def reused_evidence(loaded: LoadedSpec) -> Iterator[Finding]:
-    """Yield what stops a version from being released as it stands.
-
-    Measured with other settings, a market would show its numbers for what nobody measured. An app
-    that gets a higher version first is not concerned, so `check` does not say this.
-    """
-    kinds: tuple[Kind, ...] = ("bench", "smoke")
-    for kind in kinds:
-        of_version = [
-            kept
-            for kept in evidence_of(loaded)
-            if kept.measurement.kind == kind
-            and kept.measurement.version == loaded.spec.version
-            and not kept.measurement.imported
-        ]
-        if of_version and not current_evidence(loaded, kind):
-            message = (
-                f"{of_version[-1].file} is of version {loaded.spec.version} with other settings "
-                "than the present ones"
-            )
-            remedy = f"Raise the version, or run `chartgen {kind} SPEC URL` again."
-            yield finding("evidence-reused", loaded.place("version"), message, remedy)
-
-
 def _unfilled(loaded: LoadedSpec, machine: str) -> Iterator[Finding]:
     values = evidence_values(loaded, machine)
     wanting = EVIDENCE_PLACEHOLDERS - values.keys()

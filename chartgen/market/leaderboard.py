@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from chartgen.engines import engine_facts
+from chartgen.evidence.workload import workload_digest
 from chartgen.market.catalog import Catalog, CatalogApp, Offer, ReadFile, best_offer
 from chartgen.market.demands import gpu_memory, gpu_memory_bytes
 from chartgen.market.evidence import AppEvidence, Beside
@@ -131,7 +132,16 @@ def row(app: CatalogApp, known: Measured) -> Row:
 def unreleased_app(loaded: LoadedSpec, evidence: AppEvidence) -> CatalogApp:
     """Return an app that was never released as its spec has it, without a package."""
     spec = loaded.spec
-    release = Release(0, "", "release", spec.name, spec.version, "", settings=loaded.document.value)
+    release = Release(
+        0,
+        "",
+        "release",
+        spec.name,
+        spec.version,
+        "",
+        settings=loaded.document.value,
+        workload=workload_digest(loaded),
+    )
     needed: dict[str, Any] = {}
     if spec.gpu_memory is not None:
         needed["requiredGPUMemory"] = format_bytes(spec.gpu_memory.request)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
 from chartgen.evidence.figures import gain_text, rate_text, share_text
@@ -18,6 +18,7 @@ from chartgen.market.speeds import (
     VersionSpeed,
     machine_title,
     newest_smoke,
+    ran,
     speed_of,
     version_speeds,
 )
@@ -91,12 +92,16 @@ def speed_section(app: CatalogApp, known: Measured, hardware: str) -> SpeedSecti
     first = versions.get(of)
     found = [m for m in app.evidence.measurements if speed_of(m) is not None and _shows(app, m)]
     shown = ([first.measurement] if first is not None else []) + [
-        m for m in found if m.version == of and (first is None or m is not first.measurement)
+        m
+        for m in found
+        if any(r.version == of and ran(m, r) for r in app.history)
+        and (first is None or m is not first.measurement)
     ]
     others = [m for m in reversed(found) if all(m is not other for other in shown)]
     smoke = newest_smoke(app, release)
     return SpeedSection(
-        shown=tuple(map(bench, shown)),
+        # A bench before a bump was kept under the version before it.
+        shown=tuple(bench(replace(m, version=of)) for m in shown),
         measured_as=of if of != release.version else "",
         versions=tuple(_bars(speeds)) if len(speeds) > 1 else (),
         others=tuple(map(bench, others)),
@@ -148,7 +153,7 @@ def _shows(app: CatalogApp, measurement: Measurement) -> bool:
     """Tell whether the market has anything to do with a measurement: not with versions to come."""
     if not measurement.version or measurement.imported:
         return True
-    return any(release.version == measurement.version for release in app.history)
+    return any(ran(measurement, release) for release in app.history)
 
 
 def _bars(speeds: tuple[VersionSpeed, ...]) -> Iterator[VersionBar]:

@@ -1,10 +1,12 @@
 """Which measurement stands for a release, and what it says of its speed and abilities.
 
-A number is a release's own where it was measured of exactly that version, with the context and the
-image that the release has, by one user at a time who asked the standard question. A release that
-runs what an earlier one ran (its charts differ in texts only) keeps that one's number: a text that
-states a speed could otherwise never be released together with it. A series of two speeds has no
-single number.
+A number is a release's own where it was measured of exactly what that release runs, with the
+context and the image that it has, by one user at a time who asked the standard question. The digest
+of the workload tells what was measured, since a bench before a bump is kept under the version
+before it; where the ledger or a publication has none, the version does. A release that runs what an
+earlier one ran (its charts differ in texts only) keeps that one's number: a text that states a
+speed could otherwise never be released together with it. A series of two speeds has no single
+number.
 """
 
 from __future__ import annotations
@@ -149,15 +151,18 @@ def measured(
 def _measured(catalog: Catalog, app: CatalogApp, read: ReadFile) -> Measured:
     offer = best_offer(app)
     bench = outcomes = None
+    of = ""
     for release in _same_runs(app, offer, read):
-        bench = bench or headline(app, release, catalog.settings.hardware)
+        if bench is None:
+            bench = headline(app, release, catalog.settings.hardware)
+            of = "" if bench is None else _measured_as(app, bench, release)
         outcomes = outcomes or _outcomes(app, release)
     vision, tools = _abilities(offer.release.settings, catalog.models, outcomes or {})
     speed = speed_of(bench) if bench is not None else None
     if bench is None or speed is None:
         return Measured(vision=vision, tools=tools)
     return Measured(
-        version=bench.version,
+        version=of,
         speed=speed,
         hardware=bench.hardware,
         source=bench.source,
@@ -208,7 +213,7 @@ def headline(app: CatalogApp, release: Release, hardware: str) -> Measurement | 
     return _newest(
         m
         for m in app.evidence.measurements
-        if m.version == release.version
+        if ran(m, release)
         and m.hardware in {"", machine}
         and is_comparable(m)
         and _fits(m, release.settings)
@@ -234,7 +239,7 @@ def version_speeds(app: CatalogApp, hardware: str) -> tuple[VersionSpeed, ...]:
             speeds.append(_version_speed(version, bench, released=False))
     for release in app.history:
         bench = headline(app, release, hardware)
-        if bench is not None:
+        if bench is not None and _measured_as(app, bench, release) == release.version:
             speeds.append(_version_speed(release.version, bench, released=True))
     return tuple(speeds)
 
@@ -271,8 +276,21 @@ def newest_smoke(app: CatalogApp, release: Release) -> Measurement | None:
     return _newest(
         m
         for m in app.evidence.measurements
-        if m.kind == "smoke" and m.version == release.version and _fits(m, release.settings)
+        if m.kind == "smoke" and ran(m, release) and _fits(m, release.settings)
     )
+
+
+def ran(measurement: Measurement, release: Release) -> bool:
+    """Tell whether a measurement is of what a release runs: by the workload, else the version."""
+    if measurement.workload and release.workload:
+        return measurement.workload == release.workload
+    return measurement.version == release.version
+
+
+def _measured_as(app: CatalogApp, bench: Measurement, release: Release) -> str:
+    """Return the version that ran first what a bench of a release measured."""
+    runs = [r.version for r in app.history if ran(bench, r) and r.number <= release.number]
+    return bench.version if bench.version in runs else next(iter(runs), release.version)
 
 
 def _same_runs(app: CatalogApp, offer: Offer, read: ReadFile) -> Iterator[Release]:

@@ -164,33 +164,36 @@ class Connection:
         end: bytes | None,
     ) -> Received:
         began = self._clock()
+        over = threading.Event()
         try:
-            with self._connected(limits) as connection:
+            with self._connected(limits, over) as connection:
                 began = self._clock()
                 connection.request(
                     method, self.address.path + path, body or None, self._headers(bool(body))
                 )
                 sent_at = self._clock()
                 response = connection.getresponse()
-                pieces, trouble = self._read(response, limits, sent_at, end)
+                pieces, trouble = self._read(response, limits, over, sent_at, end)
                 media_type = response.headers.get_content_type().lower()
                 return Received(
                     response.status, media_type, sent_at, self._clock(), pieces, trouble
                 )
         except (OSError, http.client.HTTPException) as error:
             waited = self._clock() - began
-            raise NoReplyError(self._trouble(error, waited, limits), waited) from None
+            raise NoReplyError(self._trouble(error, waited, limits, over), waited) from None
 
     @contextmanager
-    def _connected(self, limits: Limits) -> Iterator[http.client.HTTPConnection]:
-        """Open a connection, and close it when the block ends or the total time is over."""
+    def _connected(
+        self, limits: Limits, over: threading.Event
+    ) -> Iterator[http.client.HTTPConnection]:
+        """Open a connection, and close it when the block ends or the total time is `over`."""
         connection = self._connection()
         with self._lock:
             if self._stopped:
                 raise ConnectionAbortedError("stopped")
             self._open.add(connection)
         # Each read has a limit of its own, but headers could drip in for days.
-        watch = threading.Timer(limits.total_seconds, _shut, [connection])
+        watch = threading.Timer(limits.total_seconds, _end, [connection, over])
         watch.daemon = True
         try:
             try:
@@ -229,6 +232,7 @@ class Connection:
         self,
         response: http.client.HTTPResponse,
         limits: Limits,
+        over: threading.Event,
         sent_at: float,
         end: bytes | None,
     ) -> tuple[tuple[tuple[float, bytes], ...], Trouble | None]:
@@ -244,27 +248,35 @@ class Connection:
                     reason = f"the answer is larger than {limits.size_bytes:,} bytes"
                     return tuple(pieces), Trouble("endless", reason)
                 if now - sent_at > limits.total_seconds:
-                    reason = f"the answer had not ended after {limits.total_seconds:g} s"
-                    return tuple(pieces), Trouble("endless", reason)
+                    return tuple(pieces), _endless(limits)
                 # A piece of its own where servers flush each event; else the end shows it.
                 if end is not None and data.rstrip().endswith(end):
                     return tuple(pieces), None
         except (OSError, http.client.HTTPException) as error:
             waited = self._clock() - sent_at
-            return tuple(pieces), self._trouble(error, waited, limits)
+            return tuple(pieces), self._trouble(error, waited, limits, over)
         if self._stopped:
             return tuple(pieces), _STOPPED
+        # An answer without a length looks whole when its connection is shut.
+        if over.is_set():
+            return tuple(pieces), _endless(limits)
         if response.length:
             return tuple(pieces), _CUT
         return tuple(pieces), None
 
-    def _trouble(self, error: Exception, waited: float, limits: Limits) -> Trouble:
+    def _trouble(
+        self, error: Exception, waited: float, limits: Limits, over: threading.Event
+    ) -> Trouble:
         if self._stopped:
             return _STOPPED
-        if waited >= limits.total_seconds:
-            reason = f"the answer had not ended after {limits.total_seconds:g} s"
-            return Trouble("endless", reason)
+        # The watch looks at a clock of its own, and began a little earlier.
+        if over.is_set() or waited >= limits.total_seconds:
+            return _endless(limits)
         return _trouble_of(error, limits)
+
+
+def _endless(limits: Limits) -> Trouble:
+    return Trouble("endless", f"the answer had not ended after {limits.total_seconds:g} s")
 
 
 def _silence(connection: http.client.HTTPConnection) -> Trouble:
@@ -304,6 +316,12 @@ def _whole(received: Received) -> Reply:
 
 def _encoded(document: Any) -> bytes:
     return json.dumps(document, allow_nan=False).encode()
+
+
+def _end(connection: http.client.HTTPConnection, over: threading.Event) -> None:
+    """End a connection whose time is over, and say so first."""
+    over.set()
+    _shut(connection)
 
 
 def _shut(connection: http.client.HTTPConnection) -> None:

@@ -16,7 +16,6 @@ from chartgen.document import read_document
 from chartgen.evidence.beside import current_speed, released_speed
 from chartgen.evidence.workload import workload_digest
 from chartgen.findings import Finding, Place
-from chartgen.lint.evidence import reused_evidence
 from chartgen.lint.rules import finding
 from chartgen.market.settings import MarketSettings
 from chartgen.package.read import read_package
@@ -150,7 +149,7 @@ def _speeds(loaded: LoadedSpec, latest: Release) -> tuple[float, float] | None:
         return None
     try:
         spec = AppSpec.model_validate(latest.settings)
-        workload = workload_digest(replace(loaded, spec=spec))
+        workload = latest.workload or workload_digest(replace(loaded, spec=spec))
     except (ValidationError, KeyError):
         # An earlier chartgen's settings, or a file that the release named and that is gone.
         return None
@@ -195,8 +194,6 @@ def state_findings(
         elif state.state == "retired" and state.latest is not None:
             message = f"{state.name} was retired on {state.latest.date[:10]}"
             findings.append(finding("app-retired", loaded.place("name"), message))
-        elif state.state in {"new", "ready"}:
-            findings += reused_evidence(loaded)
     present = {*unchanged, *(state.name for state in states)}
     for name, history in ledger.by_name().items():
         if whole and history[-1].kind == "release" and name not in present:
@@ -271,7 +268,17 @@ def release_of(app: CheckedApp, date: str) -> tuple[Release, dict[str, bytes]]:
     notes = tuple(spec.changes.get(spec.version, ()))
     settings = app.loaded.document.value
     release = Release(
-        0, "", "release", spec.name, spec.version, date, notes, tuple(packages), named, settings
+        0,
+        "",
+        "release",
+        spec.name,
+        spec.version,
+        date,
+        notes,
+        tuple(packages),
+        named,
+        settings,
+        workload=workload_digest(app.loaded),
     )
     return release, files
 

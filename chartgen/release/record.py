@@ -51,8 +51,10 @@ class Release:
     """One (name, version) that was ever published; never changed, never reused.
 
     `serial` counts over the whole ledger from 1, `previous` is the seal of the line before.
-    `date` is UTC, `2026-11-21T18:00:00Z`. `settings` is the spec as plain data. A retirement has
-    the kind `retired`, the version it freezes, no packages, and a `reason` for people.
+    `date` is UTC, `2026-11-21T18:00:00Z`. `settings` is the spec as plain data, `workload` the
+    digest of what it runs, which measurements have too (empty in lines of an earlier chartgen). A
+    retirement has the kind `retired`, the version it freezes, no packages, and a `reason` for
+    people.
     """
 
     serial: int
@@ -66,6 +68,7 @@ class Release:
     icon: str = ""
     settings: Mapping[str, Any] = field(default_factory=dict)
     reason: str = ""
+    workload: str = ""
 
     @property
     def number(self) -> tuple[int, int, int]:
@@ -91,6 +94,9 @@ def seal(release: Release) -> str:
 def _data(release: Release) -> dict[str, Any]:
     # `asdict` copies all settings: it takes ten times as long as writing them.
     data = {item.name: getattr(release, item.name) for item in fields(release)}
+    if not release.workload:
+        # The seals of lines from before it was recorded are over what those lines say.
+        del data["workload"]
     return data | {"packages": [asdict(package) for package in release.packages]}
 
 
@@ -112,7 +118,7 @@ def parse_sealed(line: bytes) -> tuple[Release, str]:
         data = json.loads(line)
     except (ValueError, RecursionError) as error:
         raise ValueError(f"the line is no JSON ({error})") from None
-    if not isinstance(data, dict) or data.keys() != _FIELDS:
+    if not isinstance(data, dict) or data.keys() - {"workload"} != _FIELDS:
         raise ValueError("the line has not the fields of a release")
     sealed = data.pop("seal")
     try:

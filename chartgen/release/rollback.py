@@ -64,7 +64,17 @@ def rollback(
     settings = dict(target.settings) | {"version": version}
     settings["changes"] = {version: [note]} | dict(settings.get("changes") or {})
     release = Release(
-        0, "", "release", name, version, date, (note,), tuple(packages), target.icon, settings
+        0,
+        "",
+        "release",
+        name,
+        version,
+        date,
+        (note,),
+        tuple(packages),
+        target.icon,
+        settings,
+        workload=target.workload,
     )
     return release, files
 
