@@ -90,6 +90,35 @@ def test_an_answer_that_is_not_whole(parts: tuple[bytes, ...], kind: str) -> Non
     assert found.kind == kind
 
 
+@pytest.mark.parametrize(
+    "head", [CHUNKED, CHUNKED.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")]
+)
+def test_hanging_up_ends_an_answer_that_has_begun(head: bytes) -> None:
+    with answering(head, b"2\r\nab\r\n", hold=True) as url:
+        connection = Connection(read_endpoint(url))
+        threading.Timer(0.2, connection.hang_up).start()
+        received = connection.stream("/x", {}, limits(silence=20), end=b"[DONE]")
+    assert received.trouble is not None
+    assert received.trouble.kind == "stopped"
+
+
+def test_hanging_up_counts_for_a_connection_that_is_coming_about(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    plain = http.client.HTTPConnection.connect
+
+    def connect(own: http.client.HTTPConnection) -> None:
+        plain(own)
+        connection.hang_up()
+
+    monkeypatch.setattr(http.client.HTTPConnection, "connect", connect)
+    with answering(CHUNKED, hold=True) as url:
+        connection = Connection(read_endpoint(url))
+        with pytest.raises(NoReplyError) as error:
+            connection.stream("/x", {}, limits(silence=20), end=b"[DONE]")
+    assert error.value.trouble.kind == "stopped"
+
+
 def test_silence_ends() -> None:
     with answering(CHUNKED, hold=True) as url:
         found = trouble(url, limits(silence=0.2))

@@ -117,7 +117,7 @@ class Connection:
         self._key = key
         self._clock = clock
         self._lock = threading.Lock()
-        self._open: set[http.client.HTTPConnection] = set()
+        self._open: set[socket.socket] = set()
         self._stopped = False
 
     def get(self, path: str) -> Reply:
@@ -147,8 +147,8 @@ class Connection:
         """End all requests that are under way, from another thread, and let none begin again."""
         with self._lock:
             self._stopped = True
-            for connection in self._open:
-                _shut(connection)
+            for plug in self._open:
+                _shut(plug)
 
     def redact(self, text: str) -> str:
         """Return what a remote side says on one line, without the key."""
@@ -188,25 +188,30 @@ class Connection:
     ) -> Iterator[http.client.HTTPConnection]:
         """Open a connection, and close it when the block ends or the total time is `over`."""
         connection = self._connection()
-        with self._lock:
-            if self._stopped:
-                raise ConnectionAbortedError("stopped")
-            self._open.add(connection)
+        try:
+            connection.connect()
+        except TimeoutError:
+            silence = _silence(connection)
+            connection.close()
+            raise NoReplyError(silence, CONNECT_SECONDS) from None
+        # The connection itself forgets its socket once an answer says that it will be closed.
+        plug = connection.sock
+        plug.settimeout(limits.silence_seconds)
         # Each read has a limit of its own, but headers could drip in for days.
-        watch = threading.Timer(limits.total_seconds, _end, [connection, over])
+        watch = threading.Timer(limits.total_seconds, _end, [plug, over])
         watch.daemon = True
         try:
-            try:
-                connection.connect()
-            except TimeoutError:
-                raise NoReplyError(_silence(connection), CONNECT_SECONDS) from None
-            connection.sock.settimeout(limits.silence_seconds)
+            with self._lock:
+                # Only here: who hung up while this connection came about did not see it.
+                if self._stopped:
+                    raise ConnectionAbortedError("stopped")
+                self._open.add(plug)
             watch.start()
             yield connection
         finally:
             watch.cancel()
             with self._lock:
-                self._open.discard(connection)
+                self._open.discard(plug)
             connection.close()
 
     def _connection(self) -> http.client.HTTPConnection:
@@ -318,16 +323,14 @@ def _encoded(document: Any) -> bytes:
     return json.dumps(document, allow_nan=False).encode()
 
 
-def _end(connection: http.client.HTTPConnection, over: threading.Event) -> None:
+def _end(plug: socket.socket, over: threading.Event) -> None:
     """End a connection whose time is over, and say so first."""
     over.set()
-    _shut(connection)
+    _shut(plug)
 
 
-def _shut(connection: http.client.HTTPConnection) -> None:
+def _shut(plug: socket.socket) -> None:
     """End a connection under whoever waits for it."""
-    plug = connection.sock
-    if plug is not None:
-        with suppress(OSError):
-            # Not the method of a TLS socket, which must not be used from two threads.
-            socket.socket.shutdown(plug, socket.SHUT_RDWR)
+    with suppress(OSError):
+        # Not the method of a TLS socket, which must not be used from two threads.
+        socket.socket.shutdown(plug, socket.SHUT_RDWR)
