@@ -21,6 +21,7 @@ from chartgen.market.device.v1_calls import (
     read_details,
     read_hash,
     read_info,
+    synced,
 )
 from chartgen.market.device.v1_types import INFO_A
 
@@ -52,16 +53,7 @@ def sync(source: Source, seed: int, pause: Pause) -> Sync:
     # What no details were asked for is stored as the summary has it.
     for key, summary in (*summaries.items(), *others.items()):
         _store(apps, gone, held_app(key, summary), withdrawn(summary))
-    return Sync(
-        generation="A",
-        base=source.base.path,
-        olares=_OLARES,
-        hash=asked,
-        apps=apps,
-        withdrawn=gone,
-        complete=not source.given_up,
-        requests=source.requests,
-    )
+    return synced("A", source, asked, apps, gone)
 
 
 def _store(apps: dict[str, Held], gone: dict[str, Held], held: Held, labelled: bool) -> None:

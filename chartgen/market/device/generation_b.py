@@ -22,6 +22,7 @@ from chartgen.market.device.v1_calls import (
     read_details,
     read_hash,
     read_info,
+    synced,
 )
 from chartgen.market.device.v1_types import INFO_B
 
@@ -57,16 +58,7 @@ def sync(source: Source, seed: int, pause: Pause) -> Sync:
         _compare(source, batch, summaries, details)
         for held, labelled in _inserted(source, details):
             (gone if labelled else apps)[held.name] = held
-    return Sync(
-        generation="B",
-        base=source.base.path,
-        olares=_OLARES,
-        hash=asked,
-        apps=apps,
-        withdrawn=gone,
-        complete=not source.given_up,
-        requests=source.requests,
-    )
+    return synced("B", source, asked, apps, gone)
 
 
 def _compare(

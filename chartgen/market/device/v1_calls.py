@@ -6,10 +6,11 @@ Source: market-protocol-v1 §1.2 to §1.4.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from chartgen.market.device.faults import listed, shown
+from chartgen.market.device.held import OLARES, Generation, Held, Sync
 from chartgen.market.device.source import LIST_LIMIT, LIST_SECONDS, Source, json_body
 from chartgen.market.device.v1_types import DETAILS, HASH
 from chartgen.market.device.wire import NANO_DIGITS, Wire, fraction_digits
@@ -117,3 +118,23 @@ def _attempt(source: Source, body: bytes) -> dict[str, Any]:
     if not source.fits(DETAILS, answer, DETAILS_PATH, "market-detail-type", who):
         return {}
     return answer.get("apps") or {}
+
+
+def synced(
+    generation: Generation,
+    source: Source,
+    asked: str,
+    apps: Mapping[str, Held],
+    withdrawn: Mapping[str, Held],
+) -> Sync:
+    """Return the outcome of a sync that came to its end; `asked` is the hash that it began with."""
+    return Sync(
+        generation=generation,
+        base=source.base.path,
+        olares=OLARES[generation],
+        hash=asked,
+        apps=apps,
+        withdrawn=withdrawn,
+        complete=not source.given_up,
+        requests=source.requests,
+    )
