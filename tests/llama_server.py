@@ -7,16 +7,13 @@ variable CHARTGEN_LLAMA_SERVER names.
 from __future__ import annotations
 
 import os
-import socket
-import subprocess
-import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+
+from tests.engine_process import served
 
 ROOT = Path(__file__).resolve().parent.parent
 CONTEXT = 4096
@@ -42,34 +39,13 @@ def wanted_llama_server() -> Path:
 @contextmanager
 def serving(program: Path, model: Path, log: Path, *options: str) -> Iterator[str]:
     """Serve a model on a free port; yield the address of the endpoint."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    words = [str(program), "--model", str(model), "--alias", NAME, "--ctx-size", str(CONTEXT)]
-    words += ["--host", "127.0.0.1", "--port", str(port), "--parallel", "1", "--threads", "1"]
-    with log.open("wb") as output:
-        server = subprocess.Popen(
-            [*words, "--metrics", *options],
-            stdout=output,
-            stderr=output,
-            env={"PATH": os.environ["PATH"]},
-        )
-        try:
-            url = f"http://127.0.0.1:{port}"
-            _wait(url, server, log)
-            yield url
-        finally:
-            server.terminate()
-            server.wait(timeout=30)
 
+    def words(port: int) -> list[str]:
+        return [
+            *(str(program), "--model", str(model), "--alias", NAME, "--ctx-size", str(CONTEXT)),
+            *("--host", "127.0.0.1", "--port", str(port), "--parallel", "1", "--threads", "1"),
+            *("--metrics", *options),
+        ]
 
-def _wait(url: str, server: subprocess.Popen[bytes], log: Path) -> None:
-    until = time.monotonic() + _START_SECONDS
-    while time.monotonic() < until and server.poll() is None:
-        try:
-            with urllib.request.urlopen(f"{url}/health", timeout=5):
-                return
-        except (urllib.error.URLError, OSError):
-            time.sleep(0.05)
-    said = log.read_text(errors="replace")[-2000:]
-    raise AssertionError(f"llama-server did not start:\n{said}")
+    with served(words, log, seconds=_START_SECONDS) as url:
+        yield url
