@@ -43,6 +43,11 @@ def one_line(text: str) -> str:
     return " ".join(printable(text).split())
 
 
+def shortened(text: str, most: int) -> str:
+    """Return a text of at most so many characters, which ends in … where something was cut off."""
+    return text if len(text) <= most else text[: most - 1].rstrip() + "…"
+
+
 def display_width(text: str) -> int:
     """Return the number of terminal cells that printable text of one line takes.
 

@@ -146,6 +146,31 @@ def test_two_speeds_are_said(spec: Path, capsys: Capture) -> None:
     assert "mean" not in told
 
 
+@pytest.mark.usefixtures("phases")
+def test_one_run_tells_no_spread(spec: Path, capsys: Capture) -> None:
+    with ScriptedEngine() as engine:
+        assert bench(spec, engine.url, "--no-save", "--runs", "1", "--warm-up", "1") == 0
+    lines = capsys.readouterr().out.splitlines()
+    told = dict(line.split(maxsplit=1) for line in lines[lines.index("") + 6 :] if line)
+    assert told["verdict"] == "one run, which tells no spread: 4 tell one speed from two"
+    assert told["speed"] == "218.0 tokens/s end to end"
+    assert told["cold"] == "100.0, not counted above"
+    assert not told.keys() & {"mean", "median", "range"}
+
+
+@pytest.mark.usefixtures("phases")
+@pytest.mark.parametrize(("runs", "spread"), [("1", None), ("3", 167.0)])
+def test_few_runs_are_never_called_steady(
+    spec: Path, capsys: Capture, runs: str, spread: float | None
+) -> None:
+    with ScriptedEngine() as engine:
+        assert bench(spec, engine.url, "--json", "--runs", runs) == 0
+    summary = json.loads(capsys.readouterr().out)["summary"]
+    assert summary["steady"] is None
+    assert summary["range"] == spread
+    assert (summary["deviation"] is None) == (runs == "1")
+
+
 def test_several_users(spec: Path, capsys: Capture) -> None:
     script = Script(tokens=None, rate=1500, drafted=100, accepted=90)
     with ScriptedEngine(script, flavour="llamacpp", version="b11434") as engine:
@@ -292,14 +317,21 @@ def test_another_engine_than_the_spec_s_is_noticed(
     assert ("it is vLLM 0.21.0, and the spec's engine is llama.cpp" in err) == said
 
 
-@pytest.mark.parametrize(("more", "said"), [(("--max-tokens", "300"), True), ((), False)])
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        (("--runs", "4", "--max-tokens", "300"), True),
+        (("--runs", "3"), True),
+        (("--runs", "4"), False),
+    ],
+)
 def test_what_is_not_compared_is_said_where_it_is_kept(
     spec: Path, capsys: Capture, more: tuple[str, ...], said: bool
 ) -> None:
     with ScriptedEngine(Script(tokens=300)) as engine:
-        assert bench(spec, engine.url, "--runs", "1", *more) == 0
+        assert bench(spec, engine.url, *more) == 0
         assert ("take no number from it" in capsys.readouterr().err) == said
-        assert bench(spec, engine.url, "--runs", "1", "--no-save", *more) == 0
+        assert bench(spec, engine.url, "--no-save", *more) == 0
     assert "take no number" not in capsys.readouterr().err
 
 

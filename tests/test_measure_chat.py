@@ -72,6 +72,14 @@ def test_an_answer_in_one_event_has_no_decode_rate() -> None:
     assert (run.tokens_per_second, run.decode_tokens_per_second) == (2.5, None)
 
 
+def test_an_answer_out_of_a_buffer_has_no_times_of_its_words() -> None:
+    # 2,000 tokens within a millisecond, after 8 s.
+    held = Recorded((18.0, word("a")), (18.001, word("b", "stop")), (18.001, counted(2000)))
+    run = run_of(held)
+    assert (run.first_token_seconds, run.decode_tokens_per_second) == (None, None)
+    assert run.tokens_per_second == pytest.approx(2000 / 8.001)
+
+
 def test_events_are_never_counted() -> None:
     with pytest.raises(NoUsageError):
         run_of(Recorded((12.0, word("a", "stop")), (12.0, "[DONE]")))
@@ -102,7 +110,8 @@ def test_the_prompt_alone_is_the_same_for_all() -> None:
     ("plan", "standard"),
     [
         (BenchPlan("a"), True),
-        (BenchPlan("b", runs=3, warm_up=2, silence_seconds=9), True),
+        (BenchPlan("b", runs=4, warm_up=2, silence_seconds=9), True),
+        (BenchPlan("a", runs=3), False),
         (BenchPlan("a", users=2), False),
         (BenchPlan("a", prompt_tokens=2000), False),
         (BenchPlan("a", image=True), False),

@@ -183,6 +183,7 @@ def test_tool_calls_of_a_whole_message() -> None:
         ({"message": "no"}, "no"),
         ({"detail": "Not Found"}, "Not Found"),
         ({"error": "no"}, "no"),
+        ({"error": "no room " * 40}, "no room " * 24 + "no room…"),
         ("no", ""),
         (None, ""),
     ],

@@ -121,3 +121,13 @@ def test_a_step_that_cannot_be_taken(
     assert found == code
     assert word in document["error"]
     assert document["findings"] == []
+
+
+def test_a_publish_that_is_stopped(
+    market: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("chartgen.release.workspace.read_workspace", interrupt)
+    assert published(market, capsys) == (130, {"error": "interrupted", "findings": []})

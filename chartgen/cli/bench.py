@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from chartgen.cli.console import Console
-from chartgen.cli.exit_codes import DONE, UNREADABLE
+from chartgen.cli.exit_codes import DONE
+from chartgen.cli.json_errors import error_words, told_in_json
 from chartgen.cli.options import command
+from chartgen.errors import ChartgenError, RemoteError
 
 if TYPE_CHECKING:
     from chartgen.measure.address import Address
@@ -27,7 +29,7 @@ _MOST_REQUESTS = 2500
 
 
 @command("bench")
-@click.argument("spec", type=click.Path(path_type=Path))
+@click.argument("spec", type=click.Path(), metavar="SPEC")
 @click.argument("url")
 @click.option(
     "--runs", type=click.IntRange(1, 1000), default=10, show_default=True, help="Runs that count."
@@ -74,9 +76,10 @@ _MOST_REQUESTS = 2500
 @click.option("--svg", type=click.Path(path_type=Path), help="Write the plot to this file.")
 @click.option("--no-save", is_flag=True, help="Write no evidence file.")
 @click.option("-n", "--dry-run", is_flag=True, help="Say what would be asked; ask nothing.")
+@told_in_json
 def bench(
     console: Console,
-    spec: Path,
+    spec: str,
     url: str,
     runs: int,
     warm_up: int,
@@ -96,21 +99,16 @@ def bench(
 ) -> int:
     """Measure the speed of a running app.
 
-    Streams chat completions from the OpenAI-compatible endpoint at URL, and asks nothing else:
-    a fixed prompt for a whole HTML game, counted by the server, timed here. Tells one speed from
-    two, and keeps the runs as evidence beside the spec. An API key is taken from
-    CHARTGEN_API_KEY. Exits with 4 if a run is broken.
+    SPEC is the app's name or the path of its spec. Streams chat completions from the
+    OpenAI-compatible endpoint at URL, and asks nothing else: a fixed prompt for a whole HTML game,
+    counted by the server, timed here. Tells one speed from two, and keeps the runs as evidence
+    beside the spec. An API key is taken from CHARTGEN_API_KEY. Exits with 4 if a run is broken.
     """
-    from chartgen.cli.findings import report_text
-    from chartgen.cli.measured import machine_of
+    from chartgen.cli.measured import machine_of, measured_spec
     from chartgen.measure.address import read_endpoint
     from chartgen.measure.runs import BenchPlan, fill_tokens
-    from chartgen.spec.load import load_spec
 
-    loaded, findings = load_spec(spec)
-    if loaded is None:
-        console.report(report_text(console, "text", findings, on_stdout=False))
-        return UNREADABLE
+    loaded = measured_spec(console.settings.folder, spec)
     _check_api(loaded)
     machine = machine_of(loaded, console.settings.folder, hardware)
     if runs * users > _MOST_REQUESTS:
@@ -177,10 +175,10 @@ def _measure(console: Console, asked: _Asked, *, svg: Path | None, save: bool) -
     Raises RemoteError for a broken run and KeyboardInterrupt for one that was stopped, after what
     had finished was shown.
     """
-    from chartgen.cli.measured import api_key, content_digests
-    from chartgen.errors import RemoteError
+    from chartgen.cli.measured import api_key, content_digests, gain_note
     from chartgen.evidence.plot import runs_svg
     from chartgen.files import write_atomically
+    from chartgen.measure.bench_report import run_names
     from chartgen.measure.connection import Connection
     from chartgen.measure.endpoint import check_served, engine_version
     from chartgen.measure.runs import Series, fitted, measure
@@ -202,7 +200,7 @@ def _measure(console: Console, asked: _Asked, *, svg: Path | None, save: bool) -
         connection.hang_up()
         console.end_progress()
         if series.runs:
-            _show(console, asked, told, series, kept=None, finished=False)
+            _show(console, asked, told, series, kept=None, stop=stop)
         word = "stopped" if isinstance(stop, KeyboardInterrupt) else "broken off"
         shown = ", which are shown" if series.rounds else ""
         console.note(
@@ -211,17 +209,29 @@ def _measure(console: Console, asked: _Asked, *, svg: Path | None, save: bool) -
         )
         raise
     console.end_progress()
-    if svg is not None:
-        write_atomically(svg, runs_svg(series.runs, f"{asked.app} on {asked.machine}").encode())
-    kept = _keep(asked, told, series, content) if save else None
-    _show(console, asked, told, series, kept=kept, finished=True)
+    kept, failure = None, None
+    try:
+        kept = _keep(asked, told, series, content) if save else None
+        if svg is not None:
+            title, names = f"{asked.app} on {asked.machine}", run_names(series, plan.users)
+            picture = runs_svg(series.runs, title, labels=names)
+            write_atomically(svg, picture.encode())
+    except ChartgenError as error:
+        # What was measured is worth showing, also where it cannot be written down.
+        failure = error
+    _show(console, asked, told, series, kept=kept, failure=failure)
     if kept is not None:
         console.note(f"kept as {kept.as_posix()}")
         if not (asked.plan.standard and series.streaming):
             console.note(
-                "note: it was not the standard bench (one user, default prompt, length and "
-                "sampling, streamed), so texts, market and leaderboard take no number from it"
+                "note: it was not the standard bench (one user, four runs or more, default prompt, "
+                "length and sampling, streamed), so texts, market and leaderboard take no number "
+                "from it"
             )
+        if gain := gain_note(console.settings.folder, asked.loaded, kept):
+            console.note(f"note: {gain}")
+    if failure is not None:
+        raise failure
 
 
 def _show(
@@ -231,9 +241,13 @@ def _show(
     series: Series,
     *,
     kept: Path | None,
-    finished: bool,
+    stop: RemoteError | KeyboardInterrupt | None = None,
+    failure: ChartgenError | None = None,
 ) -> None:
-    """Print the runs, the plot and the statistics to stdout, or JSON; notes to stderr."""
+    """Print the runs, the plot and the statistics to stdout, or JSON; notes to stderr.
+
+    `stop` is what ended the runs early, `failure` why something could not be written.
+    """
     from chartgen.cli.table import table
     from chartgen.evidence.plot import runs_text
     from chartgen.measure.bench_report import (
@@ -241,6 +255,7 @@ def _show(
         RIGHT,
         bench_json,
         bench_notes,
+        run_names,
         run_rows,
         summary_text,
     )
@@ -259,10 +274,12 @@ def _show(
             **_document(asked),
             "engine": told.engine,
             **bench_json(series, plan),
-            "finished": finished,
+            "finished": stop is None,
             "notes": list(notes),
             "evidence": None if kept is None else kept.as_posix(),
         }
+        if error := stop or failure:
+            document["error"] = error_words(error)
         console.data(json.dumps(document, indent=2) + "\n")
     else:
         width = min(console.width, 100)
@@ -271,7 +288,8 @@ def _show(
         console.data(f"{asked.app} at {url}{engine}\n\n")
         rows = run_rows(series, plan.users)
         console.data(table(HEAD, rows, width=width, right=RIGHT) + "\n")
-        console.data(runs_text(series.runs, width=width, unicode=fancy) + "\n")
+        names = run_names(series, plan.users)
+        console.data(runs_text(series.runs, width=width, unicode=fancy, labels=names) + "\n")
         console.data(summary_text(series, plan))
     for note in notes:
         console.note(f"note: {note}")

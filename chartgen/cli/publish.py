@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -10,8 +9,9 @@ import click
 
 from chartgen.cli.console import Console
 from chartgen.cli.exit_codes import DONE, REFUSED, REMOTE
+from chartgen.cli.json_errors import as_data, told_in_json
 from chartgen.cli.options import command
-from chartgen.errors import ChartgenError, FindingsError, MissingToolError, RefusedError
+from chartgen.errors import MissingToolError, RefusedError
 from chartgen.market.layout import MARKET_FILE
 
 if TYPE_CHECKING:
@@ -28,23 +28,6 @@ if TYPE_CHECKING:
 BUMP_NAMES = ("patch", "minor", "major")
 
 
-def _told_in_json(function: Callable[..., int]) -> Callable[..., int]:
-    """Let --json print its one document also where a step is refused or fails."""
-
-    @functools.wraps(function)
-    def run(console: Console, **values: Any) -> int:
-        try:
-            return function(console, **values)
-        except ChartgenError as error:
-            if console.settings.json:
-                findings = error.findings if isinstance(error, FindingsError) else ()
-                document = {"error": str(error), "findings": _as_data(console, findings)}
-                console.data(json.dumps(document, indent=2) + "\n")
-            raise
-
-    return run
-
-
 @command("publish")
 @click.option(
     "--bump",
@@ -54,7 +37,7 @@ def _told_in_json(function: Callable[..., int]) -> Callable[..., int]:
 @click.option("-n", "--dry-run", is_flag=True, help="Write nothing, only say what would be.")
 @click.option("--force", is_flag=True, help="Replace what somebody else has deployed meanwhile.")
 @click.option("--no-verify", is_flag=True, help="Do not replay a device against the result.")
-@_told_in_json
+@told_in_json
 def publish(
     console: Console, bump: Bump | None, dry_run: bool, force: bool, no_verify: bool
 ) -> int:
@@ -167,16 +150,9 @@ def _end(
     if console.settings.json:
         document = _document(plan) | more
         if findings:
-            document["findings"] = _as_data(console, findings)
+            document["findings"] = as_data(console, findings)
         console.data(json.dumps(document, indent=2) + "\n")
     return code
-
-
-def _as_data(console: Console, findings: tuple[Finding, ...]) -> Any:
-    """Return findings as `check --json` prints them."""
-    from chartgen.cli.findings import report_text
-
-    return json.loads(report_text(console, "json", findings, on_stdout=True))["findings"]
 
 
 def _show_findings(console: Console, findings: tuple[Finding, ...]) -> None:

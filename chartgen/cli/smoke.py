@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from chartgen.cli.console import Console
-from chartgen.cli.exit_codes import DONE, REMOTE, UNREADABLE
+from chartgen.cli.exit_codes import DONE, REMOTE
+from chartgen.cli.json_errors import error_words, told_in_json
 from chartgen.cli.options import command
 from chartgen.errors import ChartgenError
 
@@ -24,7 +25,7 @@ _SECONDS = 300.0
 
 
 @command("smoke")
-@click.argument("spec", type=click.Path(path_type=Path))
+@click.argument("spec", type=click.Path(), metavar="SPEC")
 @click.argument("url")
 @click.option("--long", is_flag=True, help="Also send a prompt that nearly fills the context.")
 @click.option("--hardware", metavar="NAME", help="Machine it runs on; by default the spec's.")
@@ -37,9 +38,10 @@ _SECONDS = 300.0
     help="Longest time for one answer, in seconds.",
 )
 @click.option("--no-save", is_flag=True, help="Write no evidence file.")
+@told_in_json
 def smoke(
     console: Console,
-    spec: Path,
+    spec: str,
     url: str,
     long: bool,
     hardware: str | None,
@@ -48,26 +50,21 @@ def smoke(
 ) -> int:
     """Check that a running app does what its spec claims.
 
-    Asks the OpenAI-compatible endpoint at URL, and nothing else: whether it is healthy, serves the
-    model, answers, streams, and refuses what is longer than the context; and, where SPEC claims
-    it, sees a picture, calls a tool, makes vectors or speaks. An API key is taken from
-    CHARTGEN_API_KEY. The outcome is kept as evidence beside the spec. Exits with 4 if a check
-    fails.
+    SPEC is the app's name or the path of its spec. Asks the OpenAI-compatible endpoint at URL, and
+    nothing else: whether it is healthy, serves the model, answers, streams, and refuses what is
+    longer than the context; and, where the spec claims it, sees a picture, calls a tool, makes
+    vectors or speaks. An API key is taken from CHARTGEN_API_KEY. The outcome is kept as evidence
+    beside the spec. Exits with 4 if a check fails.
     """
-    from chartgen.cli.findings import report_text
-    from chartgen.cli.measured import api_key, machine_of
+    from chartgen.cli.measured import api_key, machine_of, measured_spec
     from chartgen.measure.address import read_endpoint
     from chartgen.measure.connection import Connection
     from chartgen.measure.smoke import smoke as checks_of
     from chartgen.measure.smoke_claims import claims_of
     from chartgen.measure.smoke_report import verdict
     from chartgen.models.beside import shelf_of
-    from chartgen.spec.load import load_spec
 
-    loaded, findings = load_spec(spec)
-    if loaded is None:
-        console.report(report_text(console, "text", findings, on_stdout=False))
-        return UNREADABLE
+    loaded = measured_spec(console.settings.folder, spec)
     machine = machine_of(loaded, console.settings.folder, hardware)
     claims = claims_of(loaded.spec, shelf_of(loaded))
     connection = Connection(read_endpoint(url), api_key())
@@ -76,9 +73,9 @@ def smoke(
         for one in checks_of(connection, claims, seconds=seconds, long=long):
             done.append(one)
             console.progress(f"{one.check.name} {one.check.outcome}")
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stop:
         console.end_progress()
-        _show(console, loaded, connection, done, None, finished=False)
+        _show(console, loaded, connection, done, None, stop=stop)
         console.note("stopped: these checks were done before; nothing is kept as evidence")
         raise
     console.end_progress()
@@ -86,11 +83,11 @@ def smoke(
     if not no_save:
         try:
             kept = _keep(console, loaded, connection, claims, done, machine, long)
-        except ChartgenError:
+        except ChartgenError as failure:
             # What was found out is worth showing, also where it cannot be written down.
-            _show(console, loaded, connection, done, None, finished=True)
+            _show(console, loaded, connection, done, None, failure=failure)
             raise
-    _show(console, loaded, connection, done, kept, finished=True)
+    _show(console, loaded, connection, done, kept)
     checks = [one.check for one in done]
     failed = any(check.outcome == "failed" for check in checks)
     if kept is not None:
@@ -145,22 +142,28 @@ def _show(
     done: list[Done],
     kept: Path | None,
     *,
-    finished: bool,
+    stop: KeyboardInterrupt | None = None,
+    failure: ChartgenError | None = None,
 ) -> None:
-    """Print the checks as a table or as JSON."""
+    """Print the checks as a table or as JSON.
+
+    `stop` is what ended them early, `failure` why they could not be written down.
+    """
     from chartgen.measure.smoke_report import smoke_json, smoke_text
 
     checks = [one.check for one in done]
     if not console.settings.json:
         console.data(smoke_text(checks, width=console.width))
         return
-    document = {
+    document: dict[str, Any] = {
         "app": loaded.spec.name,
         "version": loaded.spec.version,
         "url": connection.address.url,
-        "finished": finished,
-        "passed": finished and all(check.outcome != "failed" for check in checks),
+        "finished": stop is None,
+        "passed": stop is None and all(check.outcome != "failed" for check in checks),
         "checks": smoke_json(checks),
         "evidence": None if kept is None else kept.as_posix(),
     }
+    if error := stop or failure:
+        document["error"] = error_words(error)
     console.data(json.dumps(document, indent=2) + "\n")

@@ -20,12 +20,13 @@ _WORDS = {"F": "fast", "S": "slow", "cold": "cold", "": ""}
 _FONT = 'font-family="sans-serif" font-size="12"'
 
 
-def runs_text(runs: Sequence[Run], *, width: int, unicode: bool) -> str:
-    """Return a line for each run: its number or `cold`, tokens/s, a bar from zero on, its group.
+def runs_text(runs: Sequence[Run], *, width: int, unicode: bool, labels: Sequence[str] = ()) -> str:
+    """Return a line for each run: its label, tokens/s, a bar from zero on, its group.
 
-    Without `unicode` bars are made of `#`. Lines are at most `width` cells wide.
+    Without `labels` that is its number or `cold`; without `unicode` bars are made of `#`. Lines
+    are at most `width` cells wide.
     """
-    groups, labels = _groups(runs), _labels(runs)
+    groups, labels = _groups(runs), labels or _labels(runs)
     rates = [run.tokens_per_second for run in runs]
     numbers = [rate_text(rate) for rate in rates]
     margin, column = max(map(len, labels), default=0), max(map(len, numbers), default=0)
@@ -40,17 +41,20 @@ def runs_text(runs: Sequence[Run], *, width: int, unicode: bool) -> str:
     return "".join(f"{line}\n" for line in lines)
 
 
-def runs_svg(runs: Sequence[Run], title: str) -> str:
+def runs_svg(runs: Sequence[Run], title: str, *, labels: Sequence[str] = ()) -> str:
     """Return the runs as an SVG document: a bar for each in their order, from zero on."""
-    return runs_figure(runs, title, document=True)
+    return runs_figure(runs, title, document=True, labels=labels)
 
 
-def runs_figure(runs: Sequence[Run], title: str, *, document: bool = False) -> str:
+def runs_figure(
+    runs: Sequence[Run], title: str, *, document: bool = False, labels: Sequence[str] = ()
+) -> str:
     """Return the runs as an `<svg>` element, for a page or (`document`) as a file of its own.
 
-    A file has a white ground; in a page texts have the page's colour.
+    A file has a white ground; in a page texts have the page's colour. Without `labels` bars have
+    their numbers, or `cold`.
     """
-    groups = _groups(runs)
+    groups, labels = _groups(runs), labels or _labels(runs)
     rates = [run.tokens_per_second for run in runs]
     most = max(rates, default=0.0) or 1.0
     name = ' xmlns="http://www.w3.org/2000/svg"' if document else ""
@@ -66,7 +70,7 @@ def runs_figure(runs: Sequence[Run], title: str, *, document: bool = False) -> s
     drawn.append(f'<text x="{_LEFT}" y="20" font-weight="bold">{escape(title)}</text>')
     drawn += _axis(most, ink)
     step = (_WIDTH - _LEFT - _RIGHT) / max(1, len(rates))
-    for at, (label, rate, group) in enumerate(zip(_labels(runs), rates, groups, strict=True)):
+    for at, (label, rate, group) in enumerate(zip(labels, rates, groups, strict=True)):
         drawn += _column(at, label, rate, group, most, step)
     return "\n".join([*drawn, "</svg>"]) + "\n"
 

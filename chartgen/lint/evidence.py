@@ -92,8 +92,8 @@ def _why_unfilled(loaded: LoadedSpec, machine: str) -> str:
         return "the newest bench has two speeds, and no single number stands for them"
     if current:
         return (
-            "the benches of these settings are none of the standard ones (one user, default "
-            "prompt, length and sampling, streamed), by which apps are compared"
+            "the benches of these settings are none of the standard ones (one user, four runs or "
+            "more, default prompt, length and sampling, streamed), by which apps are compared"
         )
     if any(kept.measurement.kind == "bench" for kept in evidence_of(loaded)):
         return "no bench is of this version as it is set now"

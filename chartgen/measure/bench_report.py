@@ -23,8 +23,8 @@ _LENGTH_SLACK = 0.1
 
 def run_rows(series: Series, users: int) -> list[tuple[str, ...]]:
     """Return a row for each run, the cold ones first."""
-    numbers = _numbers(series, users)
-    return [(number, *_cells(run)) for number, run in zip(numbers, series.runs, strict=True)]
+    names = run_names(series, users)
+    return [(name, *_cells(run)) for name, run in zip(names, series.runs, strict=True)]
 
 
 def run_text(run: Run) -> str:
@@ -39,13 +39,15 @@ def summary_text(series: Series, plan: BenchPlan) -> str:
         return "No run has finished but a cold one, which tells nothing of the speed.\n"
     rows = [("verdict", _verdict(summary))]
     if summary.speeds is None:
-        rows.append(("mean", f"{rate_text(summary.mean)} tokens/s end to end{_each(plan)}"))
+        label = "mean" if summary.count > 1 else "speed"
+        rows.append((label, f"{rate_text(summary.mean)} tokens/s end to end{_each(plan)}"))
     else:
         rows += _speed_rows(summary.speeds)
-    rows.append(("median", rate_text(summary.median)))
-    edges = f"from {rate_text(summary.least)} to {rate_text(summary.most)}"
-    deviation = f"standard deviation {summary.deviation:.2f}"
-    rows.append(("range", f"{rate_text(summary.range)}, {edges}; {deviation}"))
+    if summary.count > 1:
+        rows.append(("median", rate_text(summary.median)))
+        edges = f"from {rate_text(summary.least)} to {rate_text(summary.most)}"
+        deviation = f"standard deviation {summary.deviation:.2f}"
+        rows.append(("range", f"{rate_text(summary.range)}, {edges}; {deviation}"))
     if summary.cold is not None:
         rows.append(("cold", f"{rate_text(summary.cold.tokens_per_second)}, not counted above"))
     if plan.users > 1 and series.total is not None:
@@ -95,10 +97,13 @@ def bench_notes(
             "short answers vary more"
         )
     # A long prompt may take nearly all of the time by itself.
-    if not plan.prompt_tokens and any(map(_came_at_once, warm)):
+    if series.streaming and any(
+        run.first_token_seconds is None or (not plan.prompt_tokens and _came_late(run))
+        for run in warm
+    ):
         notes.append(
             "answers came all at once at their end: something between here and the engine holds "
-            "streams back, so the first-token and decode columns mean nothing"
+            "streams back, so nothing tells when the first word came, and how fast the others did"
         )
     given = next((run.prompt_tokens for run in warm if run.prompt_tokens), None)
     wanted = plan.prompt_tokens
@@ -113,7 +118,7 @@ def bench_notes(
     return tuple(notes)
 
 
-def _came_at_once(run: Run) -> bool:
+def _came_late(run: Run) -> bool:
     """Tell whether nearly all of a run's time went by before its first token."""
     tokens, first = run.completion_tokens or 0, run.first_token_seconds
     if first is None or tokens < _SHORT_TOKENS:
@@ -149,6 +154,7 @@ def bench_json(series: Series, plan: BenchPlan) -> dict[str, Any]:
 
 
 def _summary_json(summary: Summary) -> dict[str, Any]:
+    """Return a summary as data; null stands for what so few runs cannot tell."""
     speeds = summary.speeds
     return {
         "count": summary.count,
@@ -156,9 +162,9 @@ def _summary_json(summary: Summary) -> dict[str, Any]:
         "median": summary.median,
         "least": summary.least,
         "most": summary.most,
-        "range": summary.range,
-        "deviation": summary.deviation,
-        "steady": summary.steady,
+        "range": summary.range if summary.count > 1 else None,
+        "deviation": summary.deviation if summary.count > 1 else None,
+        "steady": summary.steady if summary.count >= LEAST_RUNS else None,
         "two_speeds": None
         if speeds is None
         else {
@@ -175,6 +181,8 @@ def _summary_json(summary: Summary) -> dict[str, Any]:
 def _verdict(summary: Summary) -> str:
     if summary.speeds is not None:
         return "two speeds: no single number stands for these runs"
+    if summary.count == 1:
+        return f"one run, which tells no spread: {LEAST_RUNS} tell one speed from two"
     if summary.count < LEAST_RUNS:
         return f"too few runs to tell one speed from two: {LEAST_RUNS} are needed"
     if summary.steady:
@@ -205,7 +213,7 @@ def _each(plan: BenchPlan) -> str:
     return f" for each of {plan.users} users" if plan.users > 1 else ""
 
 
-def _numbers(series: Series, users: int) -> list[str]:
+def run_names(series: Series, users: int) -> list[str]:
     """Return the name of each run: its round, with several users also the user's number."""
     rounds = [("cold", series.cold)] if series.cold else []
     rounds += [(str(at), found.runs) for at, found in enumerate(series.rounds, 1)]

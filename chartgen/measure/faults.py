@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from chartgen.errors import RemoteError
 from chartgen.measure.connection import NoReplyError, Trouble
+from chartgen.terminal import shortened
 
 KEY_VARIABLE = "CHARTGEN_API_KEY"
 # Olares' proxy before an app cuts every request at options.apiTimeout of the manifest, by default
@@ -54,7 +55,7 @@ _ADVICE = {
 
 def refused(what: str, url: str, status: int, text: str, seconds: float) -> EndpointError:
     """Return the error for a status other than 200; `text` is what the endpoint says of it."""
-    said = f": {text[:_ANSWER_SHOWN]}" if text else ""
+    said = f": {shortened(text, _ANSWER_SHOWN)}" if text else ""
     if status in _PROXY_STATUSES and at_proxy_limit(seconds):
         return EndpointError(_proxy(what, url, f"HTTP {status} came after {seconds:.1f} s"))
     start = f"{url}: {what} was answered with HTTP {status}{said}"

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from chartgen.evidence.record import Run
+from chartgen.evidence.statistics import LEAST_RUNS
 from chartgen.measure.chat import ChatRequest, NoUsageError, chat_limits, timed_run
 from chartgen.measure.connection import Connection, Limits
 from chartgen.measure.endpoint import read_counters
@@ -53,9 +54,13 @@ class BenchPlan:
 
     @property
     def standard(self) -> bool:
-        """Tell whether it asks what all apps are compared by: one user, the prompt alone."""
+        """Tell whether it asks what all apps are compared by: one user, the prompt alone.
+
+        Fewer runs than it takes to tell one speed from two stand for no release either.
+        """
         usual = BenchPlan(self.model)
-        return all(getattr(self, name) == getattr(usual, name) for name in _COMPARED)
+        same = all(getattr(self, name) == getattr(usual, name) for name in _COMPARED)
+        return same and self.runs >= LEAST_RUNS
 
     @property
     def limits(self) -> Limits:

@@ -16,6 +16,7 @@ from chartgen.measure.smoke_claims import Claim, Claims
 from chartgen.measure.smoke_context import check_context, check_long, stated_limit
 from chartgen.measure.smoke_media import check_embedding, check_speech
 from chartgen.measure.stream import error_text
+from chartgen.terminal import shortened
 
 MODELS = "/v1/models"
 _LIST = f"the list of models ({MODELS})"
@@ -117,7 +118,7 @@ def _run(name: str, check: Callable[[], str]) -> Done:
 
 
 def _check(name: str, outcome: Literal["passed", "failed"], detail: str) -> Check:
-    short = detail if len(detail) <= _DETAIL_LIMIT else detail[: _DETAIL_LIMIT - 1] + "…"
+    short = shortened(detail, _DETAIL_LIMIT)
     return Check(name, outcome, short)
 
 

@@ -18,7 +18,7 @@ from chartgen.measure.stream import (
     read_tool_calls,
     read_usage,
 )
-from chartgen.terminal import one_line
+from chartgen.terminal import one_line, shortened
 
 CHAT = "/v1/chat/completions"
 # Enough for a model that thinks before it answers a word.
@@ -175,8 +175,7 @@ class Asking:
 
 def quoted(text: str, most: int = 60) -> str:
     """Return the beginning of a text on one line, in quotes."""
-    line = one_line(text)
-    return f'"{line}"' if len(line) <= most else f'"{line[: most - 1].rstrip()}…"'
+    return f'"{shortened(one_line(text), most)}"'
 
 
 def user(content: Any) -> dict[str, Any]:

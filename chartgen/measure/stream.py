@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from chartgen.measure.connection import Received
-from chartgen.terminal import one_line
+from chartgen.terminal import one_line, shortened
 
 # The last event of a stream (OpenAI's API).
 DONE = b"[DONE]"
@@ -106,7 +106,7 @@ def error_text(value: Any) -> str:
     inner = value.get("error", value)
     if isinstance(inner, dict):
         inner = inner.get("message") or inner.get("detail") or ""
-    return one_line(inner if isinstance(inner, str) else json.dumps(inner))[:_SHOWN]
+    return shortened(one_line(inner if isinstance(inner, str) else json.dumps(inner)), _SHOWN)
 
 
 def _events(received: Received) -> Iterator[tuple[float, bytes]]:

@@ -30,6 +30,8 @@ from chartgen.spec.values import Part
 MAX_FILE_BYTES = 512_000
 # Market rule: icons up to 512 KB (olares-manifest 2.2).
 MAX_ICON_BYTES = 512_000
+# What only people look at: an app runs the same without it.
+_SHOWN = ("icon", "about", "i18n")
 
 
 @dataclass(frozen=True)
@@ -65,11 +67,13 @@ class LoadedSpec:
 
 
 def load_spec(
-    path: FilePath, *, shown_as: str | None = None
+    path: FilePath, *, shown_as: str | None = None, only_run: bool = False
 ) -> tuple[LoadedSpec | None, tuple[Finding, ...]]:
     """Read a spec and the files it names.
 
     Returns the loaded spec, or None where it cannot be used, and all findings of the reading.
+    With `only_run`, for those who need what the app runs and no chart, it can be used without its
+    icon and the files of its texts; `files` then lacks those that cannot be used.
     Raises UnreadableError where the file itself cannot be opened.
     """
     file = shown_as or path.as_posix()
@@ -86,10 +90,9 @@ def load_spec(
     findings += faults
     if spec is None:
         return None, in_order(findings)
-    files, faults = _read_files(spec, document, path.parent)
-    findings += faults
-    unusable = any(fault.rule != "yaml-duplicate-key" for fault in faults)
-    if unusable:
+    files, missed = _read_files(spec, document, path.parent)
+    findings += tuple(fault for _, fault in missed)
+    if any(not only_run or at[0] not in _SHOWN for at, _ in missed):
         return None, in_order(findings)
     absent = tuple(_read_models(spec, path.parent, files))
     folders = _read_evidence(spec, path.parent, files)
@@ -143,9 +146,10 @@ def _named_below(path: Path, part: object) -> Iterator[tuple[Path, str, str]]:
 
 def _read_files(
     spec: AppSpec, document: Document, folder: FilePath
-) -> tuple[dict[str, bytes], tuple[Finding, ...]]:
+) -> tuple[dict[str, bytes], list[tuple[Path, Finding]]]:
+    """Return the files that a spec names, and what cannot be used: where it is named, and why."""
     files: dict[str, bytes] = {}
-    findings: list[Finding] = []
+    missed: list[tuple[Path, Finding]] = []
     for path, relative, kind in named_files(spec):
         place = document.place(path)
         pure = PurePosixPath(relative)
@@ -153,7 +157,7 @@ def _read_files(
         inside = not pure.is_absolute() and ".." not in pure.parts and "\\" not in relative
         if not inside or not target.resolve().is_relative_to(folder.resolve()):
             message = f"{relative!r} lies outside the folder of the spec"
-            findings.append(finding("spec-path", place, message))
+            missed.append((path, finding("spec-path", place, message)))
             continue
         limit = MAX_ICON_BYTES if kind == "icon" else MAX_FILE_BYTES
         try:
@@ -162,18 +166,20 @@ def _read_files(
         except OSError as error:
             rule = "spec-icon-missing" if kind == "icon" else "spec-file-missing"
             reason = error.strerror or type(error).__name__
-            findings.append(finding(rule, place, f"{relative!r} cannot be read: {reason}"))
+            missed.append((path, finding(rule, place, f"{relative!r} cannot be read: {reason}")))
             continue
         if len(data) > limit:
             message = f"{relative!r} has more than {limit:,} bytes"
-            findings.append(finding("spec-file-size", place, message))
+            missed.append((path, finding("spec-file-size", place, message)))
             continue
         if kind == "text" and not _is_text(data):
             message = f"{relative!r} is not UTF-8 text"
-            findings.append(finding("spec-file-encoding", place, message))
+            missed.append((path, finding("spec-file-encoding", place, message)))
+            # As an icon the same file may have been sound.
+            files.pop(relative, None)
             continue
         files[relative] = data
-    return files, tuple(findings)
+    return files, missed
 
 
 def _read_models(spec: AppSpec, folder: FilePath, files: dict[str, bytes]) -> Iterator[str]:
