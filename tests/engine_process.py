@@ -13,7 +13,20 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
+
 _STOP_SECONDS = 30
+
+
+def wanted(variable: str, usual: Path, missing: str) -> Path:
+    """Return an engine's program, or skip the test with what is missing.
+
+    It is the one that an environment variable names, else the one at the usual place.
+    """
+    program = Path(os.environ.get(variable) or usual)
+    if not (program.is_file() and os.access(program, os.X_OK)):
+        pytest.skip(missing)
+    return program
 
 
 @contextmanager

@@ -10,7 +10,7 @@ A comment before a block of code tells what a reader does there:
     <!-- replay
     apps/small.yaml: "old" -> "new"
     -->                             before that, a file is edited
-    <!-- engine -->                 its command asks a real engine; tests/test_llama_server.py runs
+    <!-- engine -->                 its command asks a real engine; tests/test_real_engines.py runs
                                     it where there is one, with the server's options that follow
 """
 

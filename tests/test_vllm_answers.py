@@ -11,7 +11,9 @@ import pytest
 
 from chartgen.cli import main
 from tests.recorded_engine import Answers, replaying
-from tests.vllm_server import ANSWERED, CONTEXT, NAME, ROOT, write_vllm_spec
+from tests.specs import write_spec
+from tests.tiny_model import NAME, TRAINED_CONTEXT
+from tests.vllm_server import ANSWERED, ROOT, SPEC
 
 pytestmark = pytest.mark.loopback
 RELEASE = "0.32.0"
@@ -33,7 +35,7 @@ def heard(
     *options: str,
 ) -> tuple[int, Any]:
     """Run a command against recorded answers; return its exit code and its document."""
-    spec = str(write_vllm_spec(folder))
+    spec = str(write_spec(folder / "apps", {"engine": SPEC}))
     with replaying(recorded[what]) as url:
         words = [
             "-C",
@@ -73,7 +75,7 @@ def test_smoke_understands_all_answers(
     assert passed == ["health", "models", "text", "streaming", "tools", "context"]
     assert NAME in checks["models"]["detail"]
     assert "7413" in checks["tools"]["detail"]
-    assert f"{CONTEXT} tokens" in checks["context"]["detail"]
+    assert f"{TRAINED_CONTEXT} tokens" in checks["context"]["detail"]
 
 
 def test_smoke_names_the_options_that_tools_need(

