@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from chartgen.chart import Chart
+from chartgen.errors import ChartgenError
 from chartgen.findings import Finding, Place, Severity, in_order
 from chartgen.hardware import hardware_profiles
 from chartgen.lint.chart import lint_chart
@@ -16,6 +17,8 @@ from chartgen.market.layout import SPEC_FOLDER
 from chartgen.market.settings import MarketSettings, load_market
 from chartgen.olares.platform import PLATFORMS
 from chartgen.package.read import read_chart
+from chartgen.release.ledger import Ledger, read_ledger
+from chartgen.release.record import Release
 from chartgen.render.chart import render_chart
 from chartgen.spec.load import LoadedSpec, load_spec
 
@@ -25,12 +28,16 @@ _SAID_OF_SPECS = frozenset({"accelerator-mode-former", "image-floating-tag"})
 
 @dataclass(frozen=True)
 class CheckedApp:
-    """One spec with its charts by platform; `findings` is what stands after the waivers."""
+    """One spec with its charts by platform; `findings` is what stands after the waivers.
+
+    `machine` is the hardware profile that it was checked for, empty for any.
+    """
 
     loaded: LoadedSpec
     charts: Mapping[str, Chart]
     findings: tuple[Finding, ...]
     waived: tuple[Finding, ...] = ()
+    machine: str = ""
 
     @property
     def name(self) -> str:
@@ -72,6 +79,7 @@ def check_paths(
     are rendered for. Raises UnreadableError where a path does not exist.
     """
     market, findings = load_market(folder)
+    ledger = ledger_or_none(folder)
     all_findings = list(findings)
     apps: list[CheckedApp] = []
     for path in paths:
@@ -84,7 +92,7 @@ def check_paths(
         if loaded is None or market is None:
             all_findings += faults
             continue
-        app = check_app(loaded, market, platforms, faults)
+        app = check_app(loaded, market, platforms, faults, ledger.latest(loaded.spec.name))
         apps.append(app)
         all_findings += app.findings
     all_findings += market_checks([app.loaded for app in apps])
@@ -94,6 +102,14 @@ def check_paths(
         unreadable=any(is_unreadable(item) for item in all_findings),
         checked=len(paths),
     )
+
+
+def ledger_or_none(folder: Path) -> Ledger:
+    """Return a market's ledger, an empty one where it is damaged: those that need it tell of it."""
+    try:
+        return read_ledger(folder)
+    except ChartgenError:
+        return Ledger()
 
 
 def is_unreadable(item: Finding) -> bool:
@@ -107,14 +123,16 @@ def check_app(
     market: MarketSettings,
     platforms: tuple[str, ...] | None = None,
     faults: tuple[Finding, ...] = (),
+    latest: Release | None = None,
 ) -> CheckedApp:
     """Check a spec, render it for its platforms, and lint the charts.
 
-    `faults` are the findings of reading the spec, taken into the result.
+    `faults` are the findings of reading the spec, taken into the result. `latest` is the app's last
+    release, None where it has none.
     """
     spec = loaded.spec
     hardware = hardware_profiles().get(spec.hardware or market.hardware)
-    findings = [*faults, *spec_checks(loaded, market, hardware)]
+    findings = [*faults, *spec_checks(loaded, market, hardware, latest)]
     charts: dict[str, Chart] = {}
     wanted = [name for name in spec.platforms if platforms is None or name in platforms]
     # A spec with errors is not rendered: what follows from them would be noise.
@@ -126,7 +144,8 @@ def check_app(
                 charts[name] = chart
                 findings += _in_spec(loaded, name, lint_chart(chart))
     stand, waived = apply_waivers(loaded, findings)
-    return CheckedApp(loaded, charts, in_order(stand), waived)
+    machine = hardware.name if hardware is not None else ""
+    return CheckedApp(loaded, charts, in_order(stand), waived, machine)
 
 
 def _blocking(loaded: LoadedSpec, findings: Sequence[Finding]) -> bool:

@@ -8,6 +8,7 @@ from functools import cache
 from typing import Any
 
 from chartgen.evidence.record import Check, Measurement, Published, Run
+from chartgen.evidence.statistics import LEAST_RUNS
 from chartgen.market.page import page_files
 from chartgen.release.record import Release
 from chartgen.render.patches import merge_patch
@@ -78,8 +79,11 @@ TWO_SPEEDS = (218, 229, 62, 223, 215, 103, 62, 224, 62, 221)
 
 
 def bench(app: str, version: str, rates: Sequence[float], **more: Any) -> Measurement:
-    """A bench on the machine of the market, with a run for each of the rates (tokens/s)."""
-    runs = tuple(Run(float(rate)) for rate in rates)
+    """A bench on the machine of the market, with a run for each of the rates (tokens/s).
+
+    A single rate is that of as many runs as a number takes.
+    """
+    runs = tuple(Run(float(rate)) for rate in rates) * (LEAST_RUNS if len(rates) == 1 else 1)
     given = {"hardware": "olares-one", "runs": runs, **more}
     return Measurement(kind="bench", app=app, version=version, **given)
 
@@ -120,6 +124,22 @@ def measured_market() -> Market:
             "bench", "hostile", "", runs=(Run(1.0),), trial=HOSTILE[:900], source=HOSTILE[:900]
         ),
         Measurement("smoke", "hostile", "1.0.0", checks=(failed,)),
+    )
+
+
+@cache
+def two_machines() -> Market:
+    """The sample market with two apps for another machine: the faster one, and one unmeasured."""
+    other = {"hardware": "rtx-4090"}
+    grown = market().grown(
+        release_of("quick", "1.0.0", 20, {**VISION_SPEC, **other, "title": "Quick"}),
+        release_of("quiet", "1.0.0", 21, {**VISION_SPEC, **other, "title": "Quiet"}),
+    )
+    return grown.measured(
+        bench("vision", "1.0.1", STEADY),
+        bench("quick", "1.0.0", [rate + 10 for rate in STEADY], hardware="rtx-4090"),
+        # A publication that names no version gives no release a number.
+        bench("quiet", "", [777.0] * 10, source="https://example.com/post"),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -115,12 +116,23 @@ def test_what_is_no_measurement_is_said_to_be_none(data: bytes) -> None:
         {"runs": (Run(float("inf")),)},
         {"runs": (Run(-1.0),)},
         {"runs": (Run(1.0, completion_tokens=-1),)},
-        {"runs": (Run(1.0, completion_tokens=1 << 63),)},
+        {"runs": (Run(1.0, completion_tokens=1_000_000_001),)},
+        {"runs": (Run(1e308),)},
+        {"runs": (Run(1_000_001.0),)},
+        {"runs": (Run(1.0, first_token_seconds=1_000_001.0),)},
+        {"runs": (Run(1.0, accepted_tokens=11, drafted_tokens=10),)},
+        {"accepted_tokens": 11, "drafted_tokens": 10},
         {"version": "1.2"},
         {"version": "1.2.3\n"},
         {"app": "../up"},
         {"date": "22 May"},
         {"date": "2026-05-22T10:00:00"},
+        {"date": "2026-02-30"},
+        {"date": "2099-13-45"},
+        {"date": "0000-01-01"},
+        {"number": 0},
+        {"number": 1_000_000},
+        {"after": ("short",)},
         {"users": 0},
         {"context": 0},
         {"trial": "a trial of a release"},
@@ -137,6 +149,24 @@ def test_what_could_not_be_read_back_is_not_written(change: dict[str, Any]) -> N
     measurement_json(Measurement(**told))
     with pytest.raises(ValueError, match=r"."):
         measurement_json(Measurement(**told | change))
+
+
+def test_the_largest_numbers_that_are_believed_come_back() -> None:
+    run = Run(1e6, 1e6, 1e6, completion_tokens=10**9, accepted_tokens=5, drafted_tokens=5)
+    largest = Measurement("bench", "smallapp", "1.2.3", date="2028-02-29", runs=(run,) * 4)
+    assert parse_measurement(measurement_json(largest)) == largest
+
+
+def test_a_file_tells_its_number_and_what_was_there_before() -> None:
+    first = parse_measurement(measurement_json(replace(BENCH, number=1)))
+    assert isinstance(first, Measurement)
+    data = measurement_json(replace(BENCH, number=2, after=(first.seal,)))
+    second = parse_measurement(data)
+    assert isinstance(second, Measurement)
+    assert (second.number, second.after) == (2, (first.seal,))
+    assert second.seal == json.loads(data)["seal"] != first.seal
+    # What was read can be written again: the seal of the old file is no part of it.
+    assert measurement_json(second) == data
 
 
 def test_acceptance_is_that_of_the_warm_runs_or_of_all_together() -> None:

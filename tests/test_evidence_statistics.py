@@ -59,6 +59,13 @@ def test_the_healthy_series_has_one_speed() -> None:
     assert (summary.least, summary.most, summary.count) == (247.84, 252.97, 10)
 
 
+@pytest.mark.parametrize(("count", "steady"), [(1, False), (3, False), (4, True)])
+def test_runs_that_cannot_show_two_speeds_are_not_steady(count: int, steady: bool) -> None:
+    summary = summarise(runs(HEALTHY[:count]))
+    assert summary is not None
+    assert summary.steady is steady
+
+
 def test_a_cold_run_is_kept_apart() -> None:
     summary = summarise(runs(COLD_FIRST, cold=1))
     assert summary is not None

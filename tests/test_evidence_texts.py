@@ -86,9 +86,9 @@ def test_published_quick_phases_are_no_headline(tmp_path: Path) -> None:
 
 def test_the_newest_measurement_wins_by_its_date_then_by_its_number(tmp_path: Path) -> None:
     app = loaded(tmp_path, TEXT)
-    late = measured(app, (300.0,), date="2026-05-22")
-    early = measured(app, (200.0,), date="2026-05-21")
-    again = measured(app, (301.0,), date="2026-05-22")
+    late = measured(app, (300.0,) * 4, date="2026-05-22")
+    early = measured(app, (200.0,) * 4, date="2026-05-21")
+    again = measured(app, (301.0,) * 4, date="2026-05-22")
     assert "300.0 tokens/s" in summary(tmp_path / "a", late, early)
     assert "301.0 tokens/s" in summary(tmp_path / "b", late, again, early)
 
@@ -194,7 +194,7 @@ def market(tmp_path: Path) -> Path:
     write_spec(tmp_path / "apps", TEXT)
     app, _ = load_spec(tmp_path / "apps" / "smallapp.yaml")
     assert app is not None
-    keep(tmp_path / "apps", measured(app, (135.52, 136.06, 135.97)))
+    keep(tmp_path / "apps", measured(app, (135.52, 136.06, 135.97, 135.85)))
     workspace = read_workspace(tmp_path)
     write_publish(
         workspace,
@@ -227,9 +227,9 @@ def benched(market: Path, rates: tuple[float, ...], **told: Any) -> None:
 
 def test_change_notes_tell_what_was_gained(market: Path) -> None:
     # A try on the way, under the version that is still the released one.
-    benched(market, (180.0,), workload="0" * 64)
+    benched(market, (180.0,) * 4, workload="0" * 64)
     benched(market, STEADY)
-    # (135.52 + 136.06 + 135.97) / 3 = 135.85, and the mean of the ten is 250.548.
+    # (135.52 + 136.06 + 135.97 + 135.85) / 4 = 135.85, and the mean of the ten is 250.548.
     assert "135.9 → 250.5 tokens/s, +84 %" in notes(market)
 
 
@@ -240,4 +240,20 @@ def test_change_notes_tell_nothing_of_speed_that_nobody_measured(market: Path) -
 
 def test_change_notes_do_not_average_two_speeds(market: Path) -> None:
     benched(market, TWO_SPEEDS)
+    assert "tokens/s" not in notes(market)
+
+
+def test_change_notes_compare_what_was_measured_on_one_machine(market: Path) -> None:
+    benched(market, STEADY)
+    benched(market, (500.0,) * 4, hardware="rtx-4090", date="2026-05-22")
+    assert "135.9 → 250.5 tokens/s, +84 %" in notes(market)
+
+
+def test_change_notes_tell_nothing_of_another_machine(market: Path) -> None:
+    benched(market, (500.0,) * 4, hardware="rtx-4090")
+    assert "tokens/s" not in notes(market)
+
+
+def test_change_notes_tell_nothing_of_another_context(market: Path) -> None:
+    benched(market, STEADY, context=4096)
     assert "tokens/s" not in notes(market)

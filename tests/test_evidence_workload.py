@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +27,13 @@ SAME: dict[str, dict[str, Any]] = {
     "another spelling of a quantity": {"resources": {"cpu": "2000m..4"}},
     "a waiver": {"waive": [{"rule": "image-floating-tag", "reason": "because of a reason"}]},
     "entrance": {"entrances": [{"title": "Door"}]},
+    "texts, doors and disk of the manifest": {
+        "manifest": {
+            "metadata": {"title": "Other"},
+            "permission": {"userData": ["Home"]},
+            "spec": {"requiredDisk": "99Gi", "onlyAdmin": True},
+        }
+    },
 }
 OTHER: dict[str, dict[str, Any]] = {
     "image": {"engine": {"image": "vllm/vllm-openai:v0.22.0"}},
@@ -45,6 +54,15 @@ OTHER: dict[str, dict[str, Any]] = {
     "memory": {"resources": {"memory": "8Gi..32Gi"}},
     "GPU memory": {"gpu": {"memory": "9Gi"}},
     "no GPU": {"gpu": None},
+    "GPU memory in the manifest": {"manifest": {"spec": {"requiredGpu": "4Gi"}}},
+    "its modern name": {"manifest": {"spec": {"requiredGPUMemory": "4Gi"}}},
+    "another amount": {"manifest": {"spec": {"requiredGPUMemory": "5Gi"}}},
+    "memory limit in the manifest": {"manifest": {"spec": {"limitedMemory": "3Gi"}}},
+    "CPU limit in the manifest": {"manifest": {"spec": {"limitedCpu": 2}}},
+    "GPU memory of a mode": {
+        "manifest": {"spec": {"accelerator": [{"mode": "nvidia", "limitedGPUMemory": "2Gi"}]}}
+    },
+    "mode": {"manifest": {"spec": {"accelerator": [{"mode": "cpu"}]}}},
     "patch": {"patches": [{"target": {"kind": "Service", "name": "a"}, "merge": {"a": 1}}]},
 }
 
@@ -60,6 +78,26 @@ def test_what_runs_counts_and_each_change_is_another(tmp_path: Path) -> None:
     for number, (name, change) in enumerate(OTHER.items()):
         digests[name] = workload_digest(loaded(tmp_path / str(number), change))
     assert len(set(digests.values())) == len(OTHER) + 1
+
+
+def test_a_quantity_of_the_manifest_counts_by_its_amount(tmp_path: Path) -> None:
+    digests = {
+        workload_digest(loaded(tmp_path / str(at), {"manifest": {"spec": {"limitedMemory": text}}}))
+        for at, text in enumerate(("2Gi", "2048Mi", 2**31))
+    }
+    assert len(digests) == 1
+
+
+def test_the_digest_of_a_spec_is_the_same_in_every_chartgen(tmp_path: Path) -> None:
+    # Evidence of long ago is found by it.
+    model = {"hf": "owner/model"}
+    plain = {
+        "engine": {"image": "vllm/vllm-openai:v0.21.0", "kind": "vllm", "model": model},
+        "gpu": {"memory": [str(8 * 2**30)] * 2},
+        "resources": {"cpu": ["2", "4"], "memory": [str(8 * 2**30), str(16 * 2**30)]},
+    }
+    text = json.dumps(plain, sort_keys=True, separators=(",", ":"))
+    assert workload_digest(loaded(tmp_path)) == hashlib.sha256(text.encode()).hexdigest()
 
 
 def test_a_text_counts_by_what_it_says_not_by_where_it_stands(tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -10,13 +9,11 @@ from typing import Any
 
 import pytest
 
-from chartgen.cli import main
 from chartgen.evidence.record import Measurement, Published, Run
 from chartgen.evidence.store import keep
 from chartgen.market.catalog import Catalog, CatalogApp
 from chartgen.market.evidence import AppEvidence, ModelFiles, read_beside
 from chartgen.market.leaderboard import ABILITY_WORDS, Row, leaderboard, row_data
-from chartgen.market.leaderboard_text import leaderboard_markdown
 from chartgen.market.page_speed import speed_section
 from chartgen.market.speeds import Measured, measured, version_speeds
 from chartgen.release.record import Release
@@ -32,7 +29,7 @@ from tests.page_markets import (
     release_of,
     smoke,
 )
-from tests.specs import SMALL, write_spec
+from tests.specs import SMALL
 
 # Means of the series, by hand: 2505.48 / 10, and of the runs above and below 200.
 STEADY_MEAN = 250.548
@@ -238,12 +235,14 @@ def test_a_row_says_all_that_is_known() -> None:
         "released": True,
         "model": "owner/model",
         "engine": "vLLM",
+        "made_for": "Olares One (RTX 5090M 24 GB)",
         "tokens_per_second": pytest.approx(STEADY_MEAN),
         "two_speeds": None,
         "measured_version": "1.0.1",
         "hardware": "Olares One (RTX 5090M 24 GB)",
         "source": None,
         "date": "2026-11-20",
+        "published_without_version": False,
         "context_tokens": 131072,
         "vision": "tested",
         "tools": "stated",
@@ -319,97 +318,3 @@ def test_evidence_is_read_from_beside_the_specs(tmp_path: Path) -> None:
     assert list(beside.evidence) == ["vision"]
     found = beside.of("vision").measurements
     assert [m.runs[0].tokens_per_second for m in found] == [float(rate) for rate in range(1, 12)]
-
-
-def test_markdown_has_a_line_for_each_app_whatever_its_texts_say() -> None:
-    text = leaderboard_markdown(leaderboard(measured_market().catalog(), measured_market().read))
-    lines = [line for line in text.splitlines() if line.startswith("|")]
-    assert len(lines) == 2 + len(rows(measured_market()))
-    columns = {line.replace("\\|", "").count("|") for line in lines}
-    assert columns == {13}
-    assert "<b>" not in text.replace("\\<b\\>", "")
-    assert "two speeds: 222 / 72" in text
-
-
-def test_a_publication_is_linked_in_markdown() -> None:
-    post = "https://example.com/post"
-    found = market().measured(bench("vision", "1.0.1", STEADY, source=post))
-    assert f"[example.com](<{post}>)" in leaderboard_markdown(
-        leaderboard(found.catalog(), found.read)
-    )
-
-
-# The command
-
-
-@pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("COLUMNS", "80")
-    apps = tmp_path / "apps"
-    write_spec(apps)
-    write_spec(apps, {"name": "uneven", "title": "Uneven in its own special way"})
-    write_spec(apps, {"name": "unmeasured", "title": "Unmeasured"})
-    keep(apps, bench("smallapp", "1.2.3", STEADY, date="2026-11-20"))
-    keep(apps, bench("uneven", "1.2.3", TWO_SPEEDS, source="https://example.com/post"))
-    return tmp_path
-
-
-def test_the_table_fits_80_columns(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["leaderboard"]) == 0
-    shown = capsys.readouterr()
-    lines = shown.out.splitlines()
-    assert max(map(len, lines)) <= 80
-    assert lines[0].split() == ["APP", "VERSION", "TOKENS/S", "CONTEXT", "VISION", "TOOLS", "FROM"]
-    assert lines[1].split() == ["Small", "App", "1.2.3+", "250.5", "-", "no", "no", "measured"]
-    assert lines[2].split()[-7:] == ["222", "/", "72*", "-", "no", "no", "published"]
-    assert lines[3].split()[-4:] == ["-", "no", "no", "-"]
-    assert "* two speeds" in shown.err
-    assert "+ not released yet" in shown.err
-
-
-def test_a_wide_terminal_has_all_columns(
-    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("COLUMNS", "160")
-    assert main(["leaderboard"]) == 0
-    lines = capsys.readouterr().out.splitlines()
-    assert "HARDWARE" in lines[0]
-    assert "Olares One (RTX 5090M 24 GB)  2026-11-20" in lines[1]
-
-
-@pytest.mark.parametrize("words", [["--json"], ["--format", "json"]])
-def test_json_has_every_app(
-    words: list[str], folder: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert main(["leaderboard", *words]) == 0
-    apps = json.loads(capsys.readouterr().out)["apps"]
-    assert [app["app"] for app in apps] == ["smallapp", "uneven", "unmeasured"]
-    assert apps[1]["tokens_per_second"] is None
-    assert apps[1]["two_speeds"] == {
-        "fast": pytest.approx(FAST_MEAN),
-        "slow": pytest.approx(SLOW_MEAN),
-    }
-    assert [app["released"] for app in apps] == [False] * 3
-
-
-def test_markdown_is_printed(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["leaderboard", "--format", "markdown"]) == 0
-    assert "| Small App | 1.2.3 (not released) | 250.5 |" in capsys.readouterr().out
-
-
-def test_a_spec_with_errors_is_told_of_and_left_out(
-    folder: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    (folder / "apps" / "bad.yaml").write_text("name: [\n")
-    assert main(["leaderboard", "--json"]) == 0
-    shown = capsys.readouterr()
-    assert len(json.loads(shown.out)["apps"]) == 3
-    assert "apps/bad.yaml" in shown.err
-
-
-def test_an_empty_folder_has_an_empty_leaderboard(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert main(["leaderboard", "-C", str(tmp_path), "--json"]) == 0
-    assert json.loads(capsys.readouterr().out) == {"apps": []}

@@ -15,7 +15,7 @@ import pytest
 
 from chartgen.market.page import page_files
 from tests.chromium import Chromium, program, served
-from tests.page_markets import HOSTILE, market, site_files
+from tests.page_markets import HOSTILE, market, site_files, two_machines
 
 AXE = "axe-core@4.14.1"
 PAGES = (
@@ -222,9 +222,9 @@ def test_the_leaderboard_takes_another_order_by_a_click_or_a_key(
     fastest: list[str] = page.value(APPS)
     assert fastest[:2] == ["vision", "alpha"]
     assert page.value(SORTED) == [[1, "descending"]]
-    # Of those without a number the order stays as it was.
+    # What was not measured stays last, in the order that it had.
     page.value("document.querySelectorAll('#board thead button')[1].click()")
-    assert page.value(APPS) == [*fastest[2:], "alpha", "vision"]
+    assert page.value(APPS) == ["alpha", "vision", *fastest[2:]]
     assert page.value(SORTED) == [[1, "ascending"]]
 
     page.value("document.querySelectorAll('#board thead button')[0].focus()")
@@ -245,6 +245,65 @@ def test_the_leaderboard_takes_another_order_by_a_click_or_a_key(
     )
     assert memory == sorted(memory, reverse=True)
     assert len(set(memory)) > 1
+
+
+VALUES = (
+    "[...document.querySelectorAll('#board tbody tr:not(.machine)')]"
+    ".map(line => line.cells[COLUMN].dataset.value)"
+)
+
+
+@pytest.mark.parametrize("column", range(7))
+def test_what_is_unknown_stays_last_in_both_directions(
+    page: Chromium, address: str, column: int
+) -> None:
+    page.open(f"{address}/leaderboard.html")
+    orders = []
+    for _ in range(2):
+        page.value(f"document.querySelectorAll('#board thead button')[{column}].click()")
+        values = page.value(VALUES.replace("COLUMN", str(column)))
+        known = [value for value in values if value]
+        assert values[: len(known)] == known
+        orders.append(known)
+    assert orders[0] == orders[1][::-1] or len(set(orders[0])) < len(orders[0])
+    assert set(orders[0]) == set(orders[1])
+    if column in (1, 2):
+        assert len(values) > len(known) > 0
+
+
+def test_apps_stay_with_their_machine_in_every_order(page: Chromium) -> None:
+    found = two_machines()
+    files = page_files(found.catalog(), found.read)
+    with served(
+        {path: (file.data or b"", file.content_type) for path, file in files.items()}
+    ) as at:
+        page.open(f"{at}/leaderboard.html")
+        for column in range(7):
+            page.value(f"document.querySelectorAll('#board thead button')[{column}].click()")
+            heads = page.value(
+                "[...document.querySelectorAll('#board tbody')].map(body => body.rows[0].innerText)"
+            )
+            assert heads == [
+                "Made for Olares One (RTX 5090M 24 GB)",
+                "Made for GeForce RTX 4090 (24 GB)",
+            ]
+            last = "[...document.querySelectorAll('#board tbody')].at(-1)"
+            apps = f"[...{last}.querySelectorAll('a[href$=html]')].map(a => a.textContent).sort()"
+            assert page.value(apps) == ["Quick", "Quiet"]
+
+
+def test_the_machine_stays_in_sight_on_a_telephone(page: Chromium) -> None:
+    found = two_machines()
+    files = page_files(found.catalog(), found.read)
+    with served(
+        {path: (file.data or b"", file.content_type) for path, file in files.items()}
+    ) as at:
+        page.window(360)
+        page.open(f"{at}/leaderboard.html")
+        page.value("document.querySelector('.board').scrollLeft = 400")
+        settled(page)
+        box = "document.querySelector('#board .machine span').getBoundingClientRect()"
+        assert 0 <= page.value(f"{box}.left") < page.value(f"{box}.right") <= 360
 
 
 def test_the_leaderboard_is_whole_without_scripts(page: Chromium, address: str) -> None:

@@ -18,20 +18,33 @@ from chartgen.market.replay import changed_apps, of_apps, verified, verify_chang
 from chartgen.market.site import Site, build_site
 from chartgen.market.speeds import Speed
 from chartgen.release.ledger import LEDGER, RELEASES
-from tests.markets import SETTINGS, Market
+from tests.markets import EMPTY, SETTINGS, Market
 from tests.page_markets import (
     ATTACK,
     STEADY,
     TWO_SPEEDS,
+    VISION_SPEC,
     bench,
     market,
     measured_market,
     measured_pages,
     pages_of,
+    release_of,
+    smoke,
+    two_machines,
 )
 from tests.test_market_page import Page, cards, flat
 
 RECT = re.compile(r'<rect class="(\w+)" x="(\S+)" y="(\S+)" width="(\S+)" height="(\S+)"/>')
+
+
+# Titles of the profiles `olares-one` and `rtx-4090`.
+ONE, OTHER = "Olares One (RTX 5090M 24 GB)", "GeForce RTX 4090 (24 GB)"
+
+
+def bodies(board: str) -> list[str]:
+    """The groups of lines of a leaderboard."""
+    return [part.partition("</tbody>")[0] for part in board.split("<tbody>")[1:]]
 
 
 def shown(path: str) -> str:
@@ -56,6 +69,90 @@ def test_cards_show_the_speed_where_there_is_one() -> None:
     assert "okens/s" not in found["zeta"]
 
 
+def test_cards_tell_who_measured_a_speed_when_and_on_what() -> None:
+    found = cards(measured_pages()["/index.html"])
+    assert f"GPU memory 23 GiB Speed: measured 20 Nov 2026, {ONE} Version" in found["vision"]
+    assert "Speed:" not in found["zeta"]
+    assert f"Speed: measured 20 Nov 2026, {ONE}" in shown("/apps/vision.html")
+    # A later release with other texts runs what was measured.
+    post = bench("vision", "1.0.1", STEADY, source="https://example.com/post")
+    renewed = release_of("vision", "1.0.2", 20, VISION_SPEC | {"title": "Seeing"})
+    made = pages_of(market().grown(renewed).measured(post))
+    told = f"published, {ONE}, of 1.0.1, which runs the same"
+    assert f"Speed: {told}" in cards(made["/index.html"])["vision"]
+    assert told in flat(Page(made["/leaderboard.html"]).text)
+
+
+def test_apps_of_two_machines_are_counted_and_ranked_apart() -> None:
+    made = pages_of(two_machines())
+    index = cards(made["/index.html"])
+    count = len(index) - 2
+    assert f"{len(index)} apps: {count} for {ONE}, 2 for {OTHER}. Last" in flat(
+        Page(made["/index.html"]).text
+    )
+    # Each card names its machine once.
+    for name, card in index.items():
+        machine = OTHER if name in {"quick", "quiet"} else ONE
+        assert card.count(machine) == 1, name
+    assert f"Made for {OTHER}" in index["quiet"]
+
+    board = made["/leaderboard.html"]
+    groups = [flat(Page(f"<div>{part}</div>").text) for part in bodies(board)]
+    assert [group.partition(")")[0] + ")" for group in groups] == [
+        f"Made for {ONE}",
+        f"Made for {OTHER}",
+    ]
+    assert "260.5" in groups[1]
+    assert "260.5" not in groups[0]
+    # The page of an app names no other app's machine, or it would change with that one.
+    assert "4090" not in Page(made["/apps/vision.html"]).text
+
+
+def test_one_machine_is_named_once_for_all_apps() -> None:
+    made = measured_pages()
+    assert f"apps, made for {ONE}. Last" in flat(Page(made["/index.html"]).text)
+    assert "Made for" not in made["/leaderboard.html"]
+    assert len(bodies(made["/leaderboard.html"])) == 1
+    elsewhere = pages_of(market().with_settings(hardware="rtx-4090"))
+    assert f"apps, made for {OTHER}. Last" in flat(Page(elsewhere["/index.html"]).text)
+    assert f"0 apps, made for {ONE}" in flat(Page(pages_of(EMPTY)["/index.html"]).text)
+
+
+def test_a_publication_without_a_version_is_found_from_the_leaderboard() -> None:
+    made = pages_of(two_machines())
+    board = made["/leaderboard.html"]
+    link = '<a class="small" href="apps/quiet.html#speed">published without a version</a>'
+    assert board.count("published without a version</a>") == 1
+    assert f'<td data-value="" class="none">not measured {link}</td>' in board
+    assert "777" not in Page(board).text + Page(made["/index.html"]).text
+    page = made["/apps/quiet.html"].partition('id="speed"')[2]
+    # It stands open there, as there is no number above it.
+    assert "777.0" in page.partition("<details open>")[2].partition("</details>")[0]
+    assert "<details open>" not in measured_pages()["/apps/vision.html"]
+
+
+def test_what_is_not_known_has_no_value_to_sort_by() -> None:
+    text = measured_pages()["/leaderboard.html"]
+    values = re.findall(r'<td data-value="([^"]*)"[^>]*>(not measured|not stated|own server)', text)
+    assert {(value, words) for value, words in values} == {
+        ("", "not measured"),
+        ("", "not stated"),
+        ("own server", "own server"),
+    }
+    untold = Published(mean=224.0, two_speeds=True)
+    post = bench("vision", "1.0.1", (), published=untold, source="https://example.com/post")
+    board = pages_of(market().measured(post))["/leaderboard.html"]
+    assert '<td data-value=""><span class="mark">two speeds</span>' in board
+
+
+def test_a_plot_of_the_first_runs_does_not_claim_all() -> None:
+    runs = tuple(map(Run, STEADY * 21))
+    text = pages_of(market().measured(bench("vision", "1.0.1", (), runs=runs)))["/apps/vision.html"]
+    assert "the first 200 runs" in text
+    assert "Each bar is a run, drawn from zero" in text
+    assert "One bar for each run" not in text
+
+
 def test_an_app_page_tells_how_it_was_measured() -> None:
     text = shown("/apps/vision.html")
     for part in (
@@ -68,7 +165,7 @@ def test_an_app_page_tells_how_it_was_measured() -> None:
         "Drafts accepted 86.4 %",
         "Hardware Olares One (RTX 5090M 24 GB)",
         "Engine says 0.21.0",
-        "Date 2026-11-20",
+        "Date 20 Nov 2026",
         "Source measured with chartgen",
         "vision passed",
         "tools skipped",
@@ -99,11 +196,48 @@ def test_two_speeds_that_a_publication_does_not_tell_are_no_number() -> None:
     )
     made = pages_of(found)
     assert "Tokens/s two speeds" in cards(made["/index.html"])["vision"]
-    assert "224" not in made["/index.html"] + made["/leaderboard.html"]
+    # Names of files have digests, which may have any number.
+    assert "224" not in Page(made["/index.html"]).text + Page(made["/leaderboard.html"]).text
     text = flat(Page(made["/apps/vision.html"]).text)
     assert "Two speeds, says the publication" in text
     assert "Number given 224.0 tokens/s" in text
     assert "<b></b>" not in made["/apps/vision.html"]
+
+
+def test_a_trial_that_tells_its_context_tells_it_once() -> None:
+    trials = ("at a context of 32K", "with pictures")
+    made = [bench("vision", "", STEADY, trial=trial, context=32768) for trial in trials]
+    text = flat(Page(pages_of(market().measured(*made))["/apps/vision.html"]).text)
+    assert "at a context of 32K 250.5 tokens/s" in text
+    assert "with pictures, context 32K 250.5 tokens/s" in text
+
+
+def test_pages_write_all_speeds_and_dates_in_one_way() -> None:
+    fast = [rate * 50 for rate in STEADY]
+    two = [rate * 20 for rate in TWO_SPEEDS]
+    before = bench("vision", "1.0.0", STEADY, context=16384, date="2026-11-09")
+    found = market().measured(
+        before,
+        bench("vision", "1.0.1", fast, date="2026-11-20"),
+        smoke("vision", "1.0.1", health="passed"),
+        bench("alpha", "1.1.1", two, date="2026-11-20"),
+    )
+    made = pages_of(found)
+    pages = {path: flat(Page(text).text) for path, text in made.items()}
+    # 250.548 * 50, and the means of the groups by 20.
+    assert "Tokens/s 12,527.4" in cards(made["/index.html"])["vision"]
+    assert "4,433 / 1,445" in pages["/leaderboard.html"]
+    for part in (
+        "Mean 12,527.4 tokens/s",
+        "Range 12,392.0 to 12,648.5 tokens/s",
+        "250.5 → 12,527.4 tokens/s, +4900 %",
+        "Date 20 Nov 2026",
+    ):
+        assert part in pages["/apps/vision.html"]
+    assert "had 4,433.3 tokens/s" in pages["/apps/alpha.html"]
+    for path in ("/index.html", "/leaderboard.html", "/apps/alpha.html"):
+        shown = pages[path].partition("Engine command")[0]
+        assert not re.search(r"\d{4}\.\d\b|2026-11", shown), path
 
 
 def test_what_was_imported_names_its_publication() -> None:
@@ -150,7 +284,7 @@ def test_the_leaderboard_is_in_order_without_a_script() -> None:
     assert page.all("button") == []
     assert [head.get("aria-sort") for head in page.all("th")[:3]] == [None, "descending", None]
     plain = flat(Page(f"<div>{body.partition('</tbody>')[0]}</div>").text)
-    assert "Vision 1.0.1 250.5 measured 2026-11-20, Olares One (RTX 5090M 24 GB) 128K" in plain
+    assert "Vision 1.0.1 250.5 measured 20 Nov 2026, Olares One (RTX 5090M 24 GB) 128K" in plain
     assert plain.index("222 / 72 two speeds") < plain.index("not measured")
 
 

@@ -13,7 +13,6 @@ from chartgen.chart import Chart
 from chartgen.olares.platform import PLATFORMS
 from chartgen.quantity import parse_quantity
 from chartgen.render.chart import render_chart
-from chartgen.render.texts import filled
 from tests.specs import MARKET, OLARES_ONE, chart, loaded
 
 
@@ -212,21 +211,6 @@ def test_texts_come_from_the_settings(tmp_path: Path) -> None:
     assert chinese["metadata"] == {"title": "小应用", "description": "128K 上下文"}
     assert manifest(made)["spec"]["locale"] == ["en-US", "zh-CN"]
     assert "131,072 tokens" in manifest(made)["spec"]["fullDescription"]
-
-
-@pytest.mark.parametrize(
-    ("text", "shown"),
-    [
-        ("fast, {tps} tokens/s", "fast"),
-        ("{tps} tokens/s, fast", "fast"),
-        ("a, {tps} tokens/s, b", "a, b"),
-        ("快，{tps} 词元/秒", "快"),
-        ("a, {acceptance} accepted\nb, {unknown}", "a\nb, {unknown}"),
-        ("a , b ", "a , b "),
-    ],
-)
-def test_a_clause_without_a_measurement_is_left_out(text: str, shown: str) -> None:
-    assert filled(text, {"context": "4K"}) == shown
 
 
 def test_hatches_change_the_final_objects(tmp_path: Path) -> None:

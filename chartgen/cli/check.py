@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from chartgen.cli.console import Console
 from chartgen.cli.exit_codes import DONE, REFUSED, UNREADABLE
 from chartgen.cli.options import FORMAT_NAMES, PLATFORM_NAMES, command
+
+if TYPE_CHECKING:
+    from chartgen.check import CheckReport
+    from chartgen.findings import Finding
 
 
 @command("check")
@@ -44,7 +49,7 @@ def check(
 
     from chartgen.check import CheckReport, check_paths, no_specs
     from chartgen.cli.findings import report_text
-    from chartgen.findings import Severity
+    from chartgen.findings import Severity, in_order
     from chartgen.market.layout import find_specs
 
     folder = console.settings.folder
@@ -54,8 +59,9 @@ def check(
         if wanted
         else CheckReport((no_specs(Path()),), (), unreadable=False, checked=0)
     )
+    findings = report.findings if paths else in_order((*report.findings, *_strays(folder, report)))
     form = form or ("json" if console.settings.json else "text")
-    console.data(report_text(console, form, report.findings, on_stdout=True))
+    console.data(report_text(console, form, findings, on_stdout=True))
     if console.verbose:
         for app in report.apps:
             spec = app.loaded.spec
@@ -65,4 +71,20 @@ def check(
     if report.unreadable:
         return UNREADABLE
     refused = {Severity.ERROR, Severity.WARNING} if strict else {Severity.ERROR}
-    return REFUSED if any(item.severity in refused for item in report.findings) else DONE
+    return REFUSED if any(item.severity in refused for item in findings) else DONE
+
+
+def _strays(folder: Path, report: CheckReport) -> tuple[Finding, ...]:
+    """Return what no spec is asked of; nothing while a spec or the ledger cannot be read."""
+    from chartgen.errors import ChartgenError
+    from chartgen.release.ledger import read_ledger
+    from chartgen.release.stray_evidence import stray_evidence
+
+    if len(report.apps) < report.checked:
+        return ()
+    try:
+        released = read_ledger(folder).by_name()
+    except ChartgenError:
+        # Those that need the ledger tell of it.
+        return ()
+    return stray_evidence(folder, {app.name for app in report.apps}, released)

@@ -75,14 +75,15 @@ def machine_of(loaded: LoadedSpec, folder: Path, asked: str | None) -> str:
 
 def content_digests(loaded: LoadedSpec, folder: Path) -> dict[str, str]:
     """Return the content digest of the app's chart for each platform, none where it has errors."""
-    from chartgen.check import check_app
+    from chartgen.check import check_app, ledger_or_none
     from chartgen.market.settings import load_market
     from chartgen.spec.load import named_files
 
     market, _ = load_market(folder)
     if market is None or any(name not in loaded.files for _, name, _ in named_files(loaded.spec)):
         return {}
-    charts = check_app(loaded, market).charts
+    latest = ledger_or_none(folder).latest(loaded.spec.name)
+    charts = check_app(loaded, market, latest=latest).charts
     return {platform: chart.content_digest() for platform, chart in sorted(charts.items())}
 
 
@@ -103,6 +104,9 @@ def gain_note(folder: Path, loaded: LoadedSpec, kept: Path) -> str:
 
     try:
         again, _ = load_spec(loaded.path, shown_as=loaded.file, only_run=True)
-        return "" if again is None else untold_gain(again, read_ledger(folder), kept.name)
+        if again is None:
+            return ""
+        machine = machine_of(again, folder, None)
+        return untold_gain(again, read_ledger(folder), kept.name, machine)
     except ChartgenError:
         return ""

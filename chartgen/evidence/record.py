@@ -1,7 +1,9 @@
 """One measurement of one release on one machine, as it is kept: written once, sealed.
 
 The seal is the SHA-256 of all the rest in a fixed spelling. It is no signature: it shows an edit,
-a merge or a cut file, and that is what it is for.
+a merge or a cut file, and that is what it is for. A file says its own number under the seal, and
+the seals of the files that it was written after, so that one that was moved, copied or taken away
+shows too (`chartgen.evidence.folder`).
 """
 
 from __future__ import annotations
@@ -9,13 +11,14 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import dataclass, field, fields, is_dataclass, replace
+from datetime import date
 from functools import lru_cache
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import AfterValidator, ConfigDict, Field
 
-from chartgen.evidence.files import MAX_BYTES
+from chartgen.evidence.files import MAX_BYTES, MAX_NUMBER
 from chartgen.spec.values import APP_NAME, VERSION
 
 if TYPE_CHECKING:
@@ -27,13 +30,28 @@ FORMAT = 1
 # Whole numbers do not pass for text nor text for numbers; unknown fields are a fault.
 _STRICT = ConfigDict(strict=True, extra="forbid")
 
-Rate = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-# Engines count in 64 bits.
-Count = Annotated[int, Field(ge=0, lt=1 << 63)]
+# Far above anything that one request has had (a card of today writes some thousand tokens/s in
+# all), and small enough that sums and squares of a series stay exact numbers.
+MAX_RATE = 1e6
+MAX_SECONDS = 1e6
+MAX_COUNT = 10**9
+
+
+def _calendar_day(text: str) -> str:
+    if text:
+        date.fromisoformat(text)
+    return text
+
+
+Rate = Annotated[float, Field(ge=0, le=MAX_RATE, allow_inf_nan=False)]
+Seconds = Annotated[float, Field(ge=0, le=MAX_SECONDS, allow_inf_nan=False)]
+Count = Annotated[int, Field(ge=0, le=MAX_COUNT)]
 Line = Annotated[str, Field(max_length=1000)]
-Date = Annotated[str, Field(pattern=r"^([0-9]{4}-[0-9]{2}-[0-9]{2})?$")]
+Date = Annotated[
+    str, Field(pattern=r"^([0-9]{4}-[0-9]{2}-[0-9]{2})?$"), AfterValidator(_calendar_day)
+]
 Digest = Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$")]
+Seal = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +117,10 @@ class Measurement:
     publication that an imported measurement is from, and is empty for one that chartgen made;
     `note` tells what the source leaves open. `accepted_tokens` and `drafted_tokens` are of all
     runs together, where the single runs do not tell them.
+
+    `number` is that of the file's name, and `after` are the seals of the newest files of the app
+    when it was written; imported files and those of an early chartgen have neither. `seal` is that
+    of the file it was read from, empty before it is written.
     """
 
     __pydantic_config__ = _STRICT
@@ -112,8 +134,8 @@ class Measurement:
     engine: Line = ""
     hardware: Line = ""
     date: Date = ""
-    context: Annotated[int, Field(gt=0)] | None = None
-    users: Annotated[int, Field(gt=0)] = 1
+    context: Annotated[int, Field(gt=0, le=MAX_COUNT)] | None = None
+    users: Annotated[int, Field(gt=0, le=MAX_COUNT)] = 1
     settings: Mapping[str, Any] = field(default_factory=dict)
     runs: tuple[Run, ...] = ()
     published: Published | None = None
@@ -123,6 +145,9 @@ class Measurement:
     note: Line = ""
     accepted_tokens: Count | None = None
     drafted_tokens: Count | None = None
+    number: Annotated[int, Field(gt=0, le=MAX_NUMBER)] | None = None
+    after: tuple[Seal, ...] = ()
+    seal: str = field(default="", compare=False)
 
     @property
     def imported(self) -> bool:
@@ -156,10 +181,11 @@ class Unsound:
 def measurement_json(measurement: Measurement) -> bytes:
     """Return the sealed file of a measurement.
 
-    Raises ValueError for a measurement that could not be read back: a number that is not finite, a
-    bench without runs, a smoke test without checks, an unknown kind.
+    Raises ValueError for a measurement that could not be read back: a number that is not finite or
+    beyond its bounds, a bench without runs, a smoke test without checks, an unknown kind.
     """
-    body: dict[str, Any] = {"format": FORMAT, "version": "", **_told(measurement)}
+    told = _told(replace(measurement, seal=""))
+    body: dict[str, Any] = {"format": FORMAT, "version": "", **told}
     sealed = {**body, "seal": _seal(body)}
     data = (json.dumps(sealed, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode()
     found = parse_measurement(data)
@@ -186,7 +212,8 @@ def parse_measurement(data: bytes) -> Measurement | Unsound:
         return Unsound("its seal does not fit what it says", broken_seal=True)
     if found.pop("format", None) != FORMAT:
         return Unsound(f"it is not of format {FORMAT}; a newer chartgen may have written it")
-    return _validated(found)
+    measurement = _validated(found)
+    return measurement if isinstance(measurement, Unsound) else replace(measurement, seal=seal)
 
 
 def _told(part: Any) -> dict[str, Any]:
@@ -199,7 +226,7 @@ def _told(part: Any) -> dict[str, Any]:
         if is_dataclass(value):
             value = _told(value)
         elif isinstance(value, tuple):
-            value = [_told(inner) for inner in value]
+            value = [_told(inner) if is_dataclass(inner) else inner for inner in value]
         told[item.name] = dict(value) if isinstance(value, Mapping) else value
     return told
 
@@ -215,7 +242,15 @@ def _validated(found: Mapping[str, Any]) -> Measurement | Unsound:
         return Unsound("it is a bench without runs")
     if measurement.trial and measurement.version:
         return Unsound("it is of a release and of a trial at the same time")
+    counted: list[Measurement | Run] = [measurement, *measurement.runs]
+    if any(map(_too_many_accepted, counted)):
+        return Unsound("more tokens were accepted than drafted")
     return measurement
+
+
+def _too_many_accepted(counted: Measurement | Run) -> bool:
+    accepted, drafted = counted.accepted_tokens, counted.drafted_tokens
+    return accepted is not None and drafted is not None and accepted > drafted
 
 
 @lru_cache(maxsize=1)

@@ -89,8 +89,9 @@ class Summary:
 
     @property
     def steady(self) -> bool:
-        """Tell whether one number stands for the series."""
-        return self.speeds is None and self.deviation <= STEADY_VARIATION * self.mean
+        """Tell whether one number stands for the series; fewer than `LEAST_RUNS` cannot tell."""
+        enough = self.count >= LEAST_RUNS
+        return enough and self.speeds is None and self.deviation <= STEADY_VARIATION * self.mean
 
 
 def summarise(runs: Sequence[Run]) -> Summary | None:

@@ -9,11 +9,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from pydantic.fields import FieldInfo
 
+from chartgen.document import scalar_text
+from chartgen.quantity import parse_quantity
 from chartgen.spec.app import AppSpec
 from chartgen.spec.engine import AppEngine, Content, EngineBase
 from chartgen.spec.load import LoadedSpec
@@ -42,11 +45,16 @@ _NOT_RUN: Mapping[type[Part], frozenset[str]] = {
     Resources: frozenset({"disk"}),
     Gpu: frozenset({"kv_available"}),
 }
+# Fields of `spec` and of a mode in its `accelerator` by which a device caps what an app uses
+# (olares-manifest 2.5); disk is a cap on nothing that runs.
+_CAP = re.compile(r"(required|limited)(GPUMemory|Gpu|Cpu|Memory)")
 
 
 def workload_digest(loaded: LoadedSpec) -> str:
     """Return the SHA-256 of what an app runs: engine, models, arguments, files and resources."""
     plain = {name: _plain(getattr(loaded.spec, name), loaded) for name in _stated(loaded.spec)}
+    if caps := _caps(loaded.spec.manifest):
+        plain["manifest"] = caps
     for path in loaded.spec.raw:
         plain[f"raw {path}"] = _digest(loaded.files[path])
     text = json.dumps(plain, sort_keys=True, separators=(",", ":"))
@@ -84,6 +92,35 @@ def _plain(value: Any, loaded: LoadedSpec) -> Any:
         # `4` and `4000m` are one number in two spellings.
         return [f"{amount.normalize():f}" for amount in (value.request, value.limit)]
     return str(value)
+
+
+def _caps(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a spec writes into the manifest that decides what the app may use."""
+    spec = manifest.get("spec")
+    if not isinstance(spec, Mapping):
+        return {}
+    found = _amounts(spec)
+    if "accelerator" in spec:
+        modes = spec["accelerator"] if isinstance(spec["accelerator"], (list, tuple)) else ()
+        found["accelerator"] = [
+            {"mode": str(mode.get("mode")), **_amounts(mode)}
+            for mode in modes
+            if isinstance(mode, Mapping)
+        ]
+    return found
+
+
+def _amounts(stated: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: _amount(value) for name, value in stated.items() if _CAP.fullmatch(name)}
+
+
+def _amount(value: Any) -> str | None:
+    if value is None:
+        return None
+    try:
+        return str(parse_quantity(scalar_text(value)).normalize())
+    except ValueError:
+        return str(value)
 
 
 def _differs(field: FieldInfo, value: Any) -> bool:

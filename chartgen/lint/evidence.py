@@ -6,20 +6,23 @@ from collections.abc import Iterator
 
 from chartgen.document import Path
 from chartgen.evidence.beside import (
-    Kept,
     Kind,
     current_evidence,
     current_speed,
     evidence_file_findings,
     evidence_of,
     evidence_values,
-    is_comparable,
+    other_context,
+    subject_of,
 )
+from chartgen.evidence.standing import is_comparable, mismatch, outcomes
 from chartgen.findings import Finding, Place
 from chartgen.lint.rules import finding
 from chartgen.lint.speeds import speed_findings
+from chartgen.lint.typed_figures import figure_findings
 from chartgen.measure.smoke_claims import claims_of
 from chartgen.models.beside import shelf_of
+from chartgen.release.record import Release
 from chartgen.release.versions import number
 from chartgen.render.texts import EVIDENCE_PLACEHOLDERS
 from chartgen.spec.load import LoadedSpec
@@ -28,17 +31,21 @@ from chartgen.spec.load import LoadedSpec
 _TRIED = ("vision", "tools", "embedding", "speech")
 
 
-def evidence_findings(loaded: LoadedSpec, machine: str = "") -> Iterator[Finding]:
+def evidence_findings(
+    loaded: LoadedSpec, machine: str = "", latest: Release | None = None
+) -> Iterator[Finding]:
     """Yield what is to be said of an app's evidence, and of texts and claims that need some.
 
-    `machine` is the hardware profile that the app is made for, empty for any.
+    `machine` is the hardware profile that the app is made for, empty for any, and `latest` its last
+    release, None where it has none.
     """
     yield from evidence_file_findings(loaded)
     yield from _versions(loaded)
     yield from _stale(loaded)
-    yield from speed_findings(loaded, machine)
+    yield from speed_findings(loaded, machine, latest)
+    yield from figure_findings(loaded, machine)
     yield from _unfilled(loaded, machine)
-    yield from _claims(loaded)
+    yield from _claims(loaded, machine)
 
 
 def _versions(loaded: LoadedSpec) -> Iterator[Finding]:
@@ -59,11 +66,12 @@ def _stale(loaded: LoadedSpec) -> Iterator[Finding]:
         ]
         if of_releases and not current_evidence(loaded, kind):
             newest = of_releases[-1]
-            why = (
-                "is imported, and not of this version, image and context"
-                if newest.measurement.imported
-                else "is of other settings than the present ones"
-            )
+            why = "is of other settings than the present ones"
+            if newest.measurement.imported:
+                why = "is imported, and not of this version, image and context"
+            elif mismatch(newest.measurement, subject_of(loaded)) == "context":
+                told = other_context(loaded, newest.measurement.context)
+                why = f"is of another context: {told}"
             message = f"the newest {kind}, {newest.file} of {newest.measurement.version}, {why}"
             remedy = f"Run `chartgen {kind} SPEC URL` against the app as it is now."
             yield finding("evidence-stale", loaded.place("engine", key=True), message, remedy)
@@ -95,7 +103,17 @@ def _why_unfilled(loaded: LoadedSpec, machine: str) -> str:
             "the benches of these settings are none of the standard ones (one user, four runs or "
             "more, default prompt, length and sampling, streamed), by which apps are compared"
         )
-    if any(kept.measurement.kind == "bench" for kept in evidence_of(loaded)):
+    others = {kept.measurement.hardware for kept in current_evidence(loaded, "bench")}
+    if others:
+        listed = " and ".join(sorted(others))
+        return f"the benches of these settings are of {listed}, and the app is for {machine}"
+    today = subject_of(loaded, machine)
+    benches = [kept.measurement for kept in evidence_of(loaded) if kept.measurement.kind == "bench"]
+    elsewhere = [bench for bench in benches if mismatch(bench, today) == "context"]
+    if elsewhere:
+        told = other_context(loaded, elsewhere[-1].context)
+        return f"the bench of these settings is of another context: {told}"
+    if benches:
         return "no bench is of this version as it is set now"
     return "there is no bench of this app"
 
@@ -111,23 +129,23 @@ def _texts(loaded: LoadedSpec) -> Iterator[tuple[Path, str]]:
             yield ("i18n", locale, "about"), loaded.text(entry.about)
 
 
-def _claims(loaded: LoadedSpec) -> Iterator[Finding]:
+def _claims(loaded: LoadedSpec, machine: str) -> Iterator[Finding]:
     claims = claims_of(loaded.spec, shelf_of(loaded))
     claimed = [name for name in _TRIED if getattr(claims, name).holds]
-    outcomes: dict[str, tuple[str, Kept]] = {}
-    for kept in current_evidence(loaded, "smoke"):
-        for check in kept.measurement.checks:
-            if check.outcome != "skipped":
-                outcomes[check.name] = check.outcome, kept
-    untested = [name for name in claimed if name not in outcomes]
+    tried = outcomes(current_evidence(loaded, "smoke", machine))
+    untested = [name for name in claimed if name not in tried]
     place = loaded.place("engine", key=True)
     if untested:
         listed = " and ".join(untested)
         because = "; ".join(f"{name}: {getattr(claims, name).because}" for name in untested)
-        message = f"no smoke test of these settings has tried {listed} ({because})"
+        others = current_evidence(loaded, "smoke") and not current_evidence(
+            loaded, "smoke", machine
+        )
+        where = f" on {machine}" if others else ""
+        message = f"no smoke test of these settings{where} has tried {listed} ({because})"
         yield finding("claim-untested", place, message)
     for name in claimed:
-        if name in outcomes and outcomes[name][0] == "failed":
-            file = outcomes[name][1].file
+        if name in tried and tried[name][0] == "failed":
+            file = tried[name][1].file
             message = f"{name} is claimed ({getattr(claims, name).because}), and failed in {file}"
             yield finding("claim-refuted", place, message)

@@ -14,12 +14,14 @@ from chartgen.lint.arguments import argument_findings
 from chartgen.lint.engine import engine_findings
 from chartgen.lint.evidence import evidence_findings
 from chartgen.lint.memory import memory_findings
+from chartgen.lint.placeholders import placeholder_findings
 from chartgen.lint.rules import finding, rule_book
 from chartgen.market.settings import MarketSettings
 from chartgen.models.beside import model_findings
 from chartgen.olares.names import RESERVED_APP_IDS, RESERVED_FOLDERS, app_id, official_apps
 from chartgen.olares.platform import accelerators
 from chartgen.quantity import mebibytes, parse_quantity
+from chartgen.release.record import Release
 from chartgen.render.budget import (
     INSTALL_LIMIT_SECONDS,
     PENDING_LIMIT_SECONDS,
@@ -28,7 +30,6 @@ from chartgen.render.budget import (
 from chartgen.render.engine_pod import waits_for_weights
 from chartgen.render.gateway import gateway_findings
 from chartgen.render.names import STORE_VOLUME
-from chartgen.render.texts import EVIDENCE_PLACEHOLDERS, facts
 from chartgen.spec.engine import AppEngine
 from chartgen.spec.load import LoadedSpec, icon_file
 from chartgen.spec.workload import Sidecar, Step
@@ -42,13 +43,21 @@ _MOVING_IMAGE = frozenset({"image-floating", "image-tag-missing"})
 
 
 def spec_checks(
-    loaded: LoadedSpec, market: MarketSettings, hardware: Hardware | None
+    loaded: LoadedSpec,
+    market: MarketSettings,
+    hardware: Hardware | None,
+    latest: Release | None = None,
 ) -> tuple[Finding, ...]:
-    """Return all findings on a spec by itself; `hardware` is None where the profile is unknown."""
+    """Return all findings on a spec by itself; `hardware` is None where the profile is unknown.
+
+    `latest` is the app's last release, None where it has none.
+    """
     findings: list[Finding] = []
     for check in _CHECKS:
         findings += check(loaded)
-    findings += evidence_findings(loaded, hardware.name if hardware is not None else "")
+    machine = hardware.name if hardware is not None else ""
+    findings += evidence_findings(loaded, machine, latest)
+    findings += placeholder_findings(loaded, machine)
     if hardware is None:
         name = loaded.spec.hardware or market.hardware
         known = ", ".join(hardware_profiles())
@@ -274,13 +283,8 @@ def _app_start(loaded: LoadedSpec) -> Iterator[Finding]:
             yield finding("app-command-missing", loaded.place("engine", key=True), message)
 
 
-def _texts(loaded: LoadedSpec) -> Iterator[Finding]:
+def _change_notes(loaded: LoadedSpec) -> Iterator[Finding]:
     spec = loaded.spec
-    known = facts(spec).keys() | EVIDENCE_PLACEHOLDERS
-    for word in sorted(spec.placeholders - known):
-        listed = ", ".join(f"{{{name}}}" for name in sorted(known))
-        message = f"{{{word}}} stands for nothing and is shown as it is; known here: {listed}"
-        yield finding("text-placeholder", loaded.place("summary"), message)
     if spec.version not in spec.changes:
         message = f"version {spec.version} has no change notes"
         yield finding("changes-missing", loaded.place("changes"), message)
@@ -347,7 +351,7 @@ _CHECKS: tuple[Callable[[LoadedSpec], Iterable[Finding]], ...] = (
     _gpu,
     _fetching,
     _app_start,
-    _texts,
+    _change_notes,
     _icon,
     gateway_findings,
     argument_findings,

@@ -4,114 +4,138 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
 from chartgen.document import Path
 from chartgen.engines import engine_facts
 from chartgen.evidence.beside import (
-    Kept,
     Speed,
     current_evidence,
     current_speed,
     evidence_of,
+    subject_of,
 )
 from chartgen.evidence.figures import rate_text
 from chartgen.evidence.record import Measurement
+from chartgen.evidence.standing import Kept, Subject, is_on, mismatch, ran
 from chartgen.evidence.statistics import summarise
 from chartgen.findings import Finding, Place
 from chartgen.lint.rules import finding
-from chartgen.spec.engine import Content
+from chartgen.lint.shown_texts import shown_texts
+from chartgen.lint.speed_words import TypedSpeed, typed_speeds
+from chartgen.release.record import Release
+from chartgen.release.versions import number
 from chartgen.spec.load import LoadedSpec
 
-_NUMBER = r"\d+(?:[.,]\d+)*"
-_BETWEEN = "\N{EN DASH}|\N{EM DASH}|-|→|->|to|and|bis|und|/"
-_UNIT = (
-    r"(?:(?:t|tok|tokens?|tkn)\s?(?:/\s?|\s?per\s|\s?pro\s)(?:s|sec|secs|seconds?|sekunde)(?!\w)"
-    r"|tps(?!\w)|(?:词元|个词元|tokens?|トークン)\s?[/每]\s?秒)"
-)
-_SPEED = re.compile(
-    rf"(?<![\w.,])(?P<numbers>{_NUMBER}(?:\s{{0,2}}(?:{_BETWEEN})\s{{0,2}}{_NUMBER})*)"
-    rf"\+?\s{{0,2}}{_UNIT}",
-    re.IGNORECASE,
-)
-_BOUND = re.compile(r"(?:over|above|more than|at least|über|mehr als|>=?|≥)\s?$", re.IGNORECASE)
-# Longer than the longest of these words.
-_BOUND_REACH = 12
 
-
-@dataclass(frozen=True, slots=True)
-class TypedSpeed:
-    """Numbers with a unit of speed in a text (tokens/s), and where in it they begin.
-
-    `least` tells that they are bounds, as in "over 100 tokens/s".
-    """
-
-    numbers: tuple[str, ...]
-    words: str
-    offset: int
-    least: bool
-
-
-def typed_speeds(text: str) -> tuple[TypedSpeed, ...]:
-    """Return the speeds that stand in a text as numbers."""
-    return tuple(
-        TypedSpeed(
-            tuple(re.findall(_NUMBER, found["numbers"])),
-            " ".join(found[0].split()),
-            found.start("numbers"),
-            _BOUND.search(text, max(0, found.start() - _BOUND_REACH), found.start()) is not None,
-        )
-        for found in _SPEED.finditer(text)
-    )
-
-
-def speed_findings(loaded: LoadedSpec, machine: str = "") -> Iterator[Finding]:
+def speed_findings(
+    loaded: LoadedSpec, machine: str = "", latest: Release | None = None
+) -> Iterator[Finding]:
     """Yield the typed-in speeds that evidence contradicts, or that have none.
 
     A text of today needs evidence of what the spec runs today; where a line names an older
-    version, that of this version. Change notes may tell any speed that was measured of the app;
-    those of older versions are not shown any more, and are only held against evidence of theirs.
+    version, that of this version. The change notes of a version that is still to come need
+    evidence of today and of the release before it; those of a release are final, and may tell what
+    was measured of it or before it, or where that is not known, anything.
+
+    `machine` is the hardware profile that the app is for, empty for any, and `latest` its last
+    release, None where it has none.
     """
     everything = [kept for kept in evidence_of(loaded) if kept.measurement.kind == "bench"]
     if not everything and not engine_facts(loaded.spec.engine.kind).openai_api:
         # Nothing could be measured: such numbers are of other things, as the rate of a codec.
         return
-    spec = loaded.spec
     current = current_evidence(loaded, "bench", machine)
     speed = current_speed(loaded, machine)
-    for path, text, place in _present_texts(loaded):
-        for line, typed in _by_line(text):
-            held = _headline(speed) if path[-1] == "summary" else _numbers_of(current)
-            held |= _numbers_of(
-                kept
-                for kept in everything
-                if kept.measurement.version and _names(line, kept.measurement.version)
-            )
-            if not _holds(typed, held):
-                yield _finding(place(typed), path, typed, current, speed)
-    anything = _numbers_of(everything)
+    here = [kept for kept in everything if is_on(kept.measurement, machine)]
+    for shown in shown_texts(loaded):
+        for typed in typed_speeds(shown.text):
+            held = _headline(speed) if shown.headline else _numbers_of(current)
+            held |= _numbers_of_named(here, shown.line(typed.offset))
+            if _wrong(typed, held) is not None:
+                yield _finding(shown.place(typed.offset), shown.path, typed, current, speed)
+    final = latest.version if latest is not None else ""
     for path, version, notes in _change_notes(loaded):
-        own = [kept for kept in everything if kept.measurement.version == version]
-        if version != spec.version and not own:
+        at = loaded.document.place(path, key=True)
+        if version == loaded.spec.version != final:
+            before = _numbers_of(_of_release_before(loaded, here, machine, latest))
+            for note, typed in _by_note(notes):
+                held = _numbers_of(current) | before | _numbers_of_named(here, note)
+                wrong = _wrong(typed, held, last=_numbers_of(current))
+                if wrong is not None:
+                    found = _finding(at, path, typed, current, speed)
+                    sources = [
+                        one for one in everything if typed.is_one_of(_numbers_of([one]), wrong)
+                    ]
+                    yield _with_source(found, wrong, sources, subject_of(loaded, machine))
             continue
-        for typed in (item for note in notes for item in typed_speeds(note)):
-            if not _holds(typed, anything):
-                at = loaded.document.place(path, key=True)
-                yield _finding(at, path, typed, tuple(own) or current, None)
+        own, told = _of_version(everything, version, latest)
+        known = _numbers_of(told if own else [*told, *here])
+        for _, typed in _by_note(notes):
+            if (known or version == final) and _wrong(typed, known) is not None:
+                yield _finding(at, path, typed, own, None, of=version)
+
+
+def _of_release_before(
+    loaded: LoadedSpec, here: Iterable[Kept], machine: str, latest: Release | None
+) -> list[Kept]:
+    """Return what was measured of the last release, or of all earlier versions where none is."""
+    if latest is not None:
+        release = Subject(latest.version, latest.settings, latest.workload, machine)
+        return [kept for kept in here if mismatch(kept.measurement, release) is None]
+    now = number(loaded.spec.version)
+    return [kept for kept in here if _is_told(kept) and number(kept.measurement.version) < now]
+
+
+def _of_version(
+    everything: Iterable[Kept], version: str, latest: Release | None
+) -> tuple[tuple[Kept, ...], tuple[Kept, ...]]:
+    """Return what was measured of a release, and all that may have been measured before it.
+
+    A bench before a bump is kept under the version before it.
+    """
+    workload = latest.workload if latest is not None and latest.version == version else ""
+    told = tuple(kept for kept in everything if _is_told(kept))
+    own = tuple(kept for kept in told if ran(kept.measurement, version, workload))
+    earlier = (kept for kept in told if number(kept.measurement.version) <= number(version))
+    return own, (*own, *earlier)
+
+
+def _is_told(kept: Kept) -> bool:
+    """Tell whether a measurement names a version, which trials do not."""
+    return bool(kept.measurement.version)
 
 
 def _finding(
-    place: Place, path: Path, typed: TypedSpeed, evidence: tuple[Kept, ...], speed: Speed | None
+    place: Place,
+    path: Path,
+    typed: TypedSpeed,
+    evidence: tuple[Kept, ...],
+    speed: Speed | None,
+    of: str = "these settings",
 ) -> Finding:
     where = ".".join(str(part) for part in path)
     if not evidence:
-        message = f"{where} says {typed.words!r}, and nothing was measured of these settings"
+        message = f"{where} says {typed.words!r}, and nothing was measured of {of}"
         return finding("speed-unproven", place, message)
     newest = speed.kept if speed is not None else evidence[-1]
     told = rate_text(speed.tokens_per_second) if speed is not None else _told(newest.measurement)
     message = f"{where} says {typed.words!r}, and {newest.file} says {told}"
     remedy = "" if path[0] != "changes" else "Write the number that was measured, or none."
     return finding("speed-contradicted", place, message, remedy)
+
+
+def _with_source(found: Finding, written: str, sources: Iterable[Kept], today: Subject) -> Finding:
+    """Say of what else a number was measured, where it was: it is of that, and not of the spec."""
+    differing = [(kept, mismatch(kept.measurement, today)) for kept in sources]
+    where = next(((kept, why) for kept, why in reversed(differing) if why is not None), None)
+    if where is None:
+        return found
+    kept, why = where
+    of = {"machine": kept.measurement.hardware, "trial": "a trial"}.get(why, f"another {why}")
+    of = "other settings" if why == "settings" else of
+    message = f"{found.message}; {written} is of {of}, in {kept.file}"
+    remedy = "Write the number that was measured, or none."
+    return finding("speed-contradicted", found.place, message, remedy)
 
 
 def _told(measurement: Measurement) -> str:
@@ -145,70 +169,33 @@ def _numbers_of(evidence: Iterable[Kept]) -> set[float]:
     return numbers
 
 
-def _holds(typed: TypedSpeed, held: set[float]) -> bool:
-    if typed.least:
-        return any(value >= _value(typed.numbers[0]) for value in held)
-    return all(any(_same(written, value) for value in held) for written in typed.numbers)
+def _numbers_of_named(evidence: Iterable[Kept], line: str) -> set[float]:
+    """Return the speeds of the versions that a line names."""
+    return _numbers_of(
+        kept for kept in evidence if _is_told(kept) and _names(line, kept.measurement.version)
+    )
 
 
-def _same(written: str, value: float) -> bool:
-    """Compare with what was written, rounded or cut off at its last digit."""
-    decimals = len(written.rpartition(".")[2]) if "." in _plain(written) else 0
-    return abs(_value(written) - value) < 10.0**-decimals
+def _wrong(typed: TypedSpeed, held: set[float], last: set[float] | None = None) -> str | None:
+    """Return the first typed number that is none of those held, None where there is no such one.
 
-
-def _value(written: str) -> float:
-    return float(_plain(written))
-
-
-def _plain(written: str) -> str:
-    """Return a number with a point before its decimals, and nothing between thousands."""
-    whole = re.sub(r"[.,](?=\d{3}(?:\D|$))", "", written)
-    parts = re.split(r"[.,]", whole)
-    return parts[0] if len(parts) == 1 else f"{''.join(parts[:-1])}.{parts[-1]}"
+    Of several numbers the last one tells what is now, as in `136 → 250`: it is one of `last`.
+    """
+    for at, written in enumerate(typed.bounds, 1):
+        now = last is not None and at == len(typed.bounds) > 1
+        if not typed.is_one_of(last if now and last is not None else held, written):
+            return written
+    return None
 
 
 def _names(line: str, version: str) -> bool:
     return re.search(rf"(?<![\d.]){re.escape(version)}(?![\d]|\.\d)", line) is not None
 
 
-def _by_line(text: str) -> Iterator[tuple[str, TypedSpeed]]:
-    start = 0
-    for line in text.split("\n"):
-        for item in typed_speeds(line):
-            yield line, TypedSpeed(item.numbers, item.words, start + item.offset, item.least)
-        start += len(line) + 1
-
-
-class _Where:
-    """The place of a speed: in the spec, or at its line of the text's own file."""
-
-    def __init__(self, loaded: LoadedSpec, path: Path, content: Content | None, text: str) -> None:
-        self._loaded, self._path, self._content, self._text = loaded, path, content, text
-
-    def __call__(self, typed: TypedSpeed) -> Place:
-        """Return the place of a speed in the text."""
-        if self._content is None or self._content.from_ is None:
-            return self._loaded.document.place(self._path)
-        before = self._text[: typed.offset]
-        folder = self._loaded.file.rpartition("/")[0]
-        file = f"{folder}/{self._content.from_}" if folder else self._content.from_
-        return Place(file, before.count("\n") + 1, typed.offset - (before.rfind("\n") + 1) + 1)
-
-
-def _present_texts(loaded: LoadedSpec) -> Iterator[tuple[Path, str, _Where]]:
-    spec = loaded.spec
-    texts: list[tuple[Path, str | None, Content | None]] = [
-        (("summary",), spec.summary, None),
-        (("about",), None, spec.about),
-    ]
-    for locale, entry in spec.i18n.items():
-        texts.append((("i18n", locale, "summary"), entry.summary, None))
-        texts.append((("i18n", locale, "about"), None, entry.about))
-    for path, stated, content in texts:
-        text = loaded.text(content) if content is not None else stated
-        if text:
-            yield path, text, _Where(loaded, path, content, text)
+def _by_note(notes: Iterable[str]) -> Iterator[tuple[str, TypedSpeed]]:
+    for note in notes:
+        for item in typed_speeds(note):
+            yield note, item
 
 
 def _change_notes(loaded: LoadedSpec) -> Iterator[tuple[Path, str, tuple[str, ...]]]:

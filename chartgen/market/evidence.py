@@ -15,8 +15,10 @@ from functools import cached_property
 from pathlib import Path
 
 from chartgen.errors import UnreadableError
-from chartgen.evidence.files import FOLDER, MAX_BYTES, evidence_folder, name_parts
-from chartgen.evidence.record import Measurement, Unsound, parse_measurement
+from chartgen.evidence.files import FOLDER, evidence_data, evidence_folder, name_parts
+from chartgen.evidence.folder import read_folder
+from chartgen.evidence.record import Measurement
+from chartgen.evidence.standing import Kept
 from chartgen.files import names_in
 from chartgen.market.layout import SPEC_FOLDER
 from chartgen.models.files import FOLDER as MODEL_FOLDER
@@ -27,7 +29,7 @@ from chartgen.spec.values import APP_NAME
 
 @dataclass(frozen=True)
 class AppEvidence:
-    """The files with measurements of one app: names and bytes, in the order they were written."""
+    """The files with measurements of one app: names and bytes, by name."""
 
     app: str
     files: tuple[tuple[str, bytes], ...] = ()
@@ -38,13 +40,17 @@ class AppEvidence:
         return _digest(self.files)
 
     @cached_property
-    def measurements(self) -> tuple[Measurement, ...]:
-        """Return what the sound files say, in their order. They are read when they are asked for.
+    def kept(self) -> tuple[Kept, ...]:
+        """Return what the sound files say, the newest last. They are read when they are asked for.
 
         A site asks only of the apps whose pages it makes.
         """
-        found = (parse_measurement(data) for _, data in self.files)
-        return tuple(m for m in found if not isinstance(m, Unsound) and m.app == self.app)
+        return read_folder(self.app, dict(self.files), evidence_folder(self.app)).kept
+
+    @cached_property
+    def measurements(self) -> tuple[Measurement, ...]:
+        """Return the measurements of `kept`."""
+        return tuple(kept.measurement for kept in self.kept)
 
 
 @dataclass(frozen=True)
@@ -80,7 +86,7 @@ class Beside:
 def read_beside(folder: Path, names: Iterable[str]) -> Beside:
     """Read what stands beside the specs in a market's folder: of the named apps, and all models.
 
-    A market may have none of it. Raises UnreadableError where a file is there and cannot be read.
+    A market may have none of it. Raises UnreadableError where facts are there and cannot be read.
     """
     specs = folder / SPEC_FOLDER
     kept = frozenset(names_in(specs / FOLDER)) & frozenset(names)
@@ -96,11 +102,9 @@ def read_beside(folder: Path, names: Iterable[str]) -> Beside:
 
 def _evidence(specs: Path, app: str) -> AppEvidence:
     folder = specs / evidence_folder(app)
-    parts = {name: name_parts(name) for name in names_in(folder)}
-    # The number of a file tells which of several is the newest.
-    known = sorted((found, name) for name, found in parts.items() if found is not None)
-    names = [name for _, name in known]
-    return AppEvidence(app, tuple((name, _data(folder / name, MAX_BYTES)) for name in names))
+    names = [name for name in names_in(folder) if name_parts(name) is not None]
+    found = [(name, evidence_data(folder / name)) for name in names]
+    return AppEvidence(app, tuple((name, data) for name, data in found if data is not None))
 
 
 def _data(path: Path, limit: int) -> bytes:

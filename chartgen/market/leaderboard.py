@@ -6,8 +6,10 @@ settings of the release, the facts of its model, and its smoke test.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
+from operator import attrgetter
 from typing import Any
 
 from chartgen.engines import engine_facts
@@ -16,7 +18,16 @@ from chartgen.market.catalog import Catalog, CatalogApp, Offer, ReadFile, best_o
 from chartgen.market.demands import gpu_memory, gpu_memory_bytes
 from chartgen.market.evidence import AppEvidence, Beside
 from chartgen.market.pieces import Recall, made_anew
-from chartgen.market.speeds import Ability, Measured, Speed, machine_title, measured
+from chartgen.market.settings import MarketSettings
+from chartgen.market.speeds import (
+    Ability,
+    Measured,
+    Speed,
+    machine_of,
+    machine_title,
+    measured,
+    speed_of,
+)
 from chartgen.olares.names import app_id
 from chartgen.olares.platform import PLATFORMS
 from chartgen.quantity import format_bytes
@@ -41,8 +52,10 @@ class Row:
 
     `version` is the release that is offered, and not yet a release unless `released`;
     `measured_version` is the one whose speed was measured, another one where both run the same.
-    `context` is in tokens. `source` names the publication of a speed that was imported, `hardware`
-    the title of the machine, `date` the day (YYYY-MM-DD).
+    `context` is in tokens. `machine` is the title of the machine that the app is made for,
+    `hardware` that of the one which was measured. `source` names the publication of a speed that
+    was imported, `date` the day (YYYY-MM-DD). `published_without_version` tells that all that is
+    known of the speed are publications which name no version, so that it is the one of no release.
     """
 
     app: str
@@ -58,9 +71,11 @@ class Row:
     tools: Ability
     gpu_memory: str
     gpu_memory_bytes: int | None
+    machine: str
     hardware: str
     source: str
     date: str
+    published_without_version: bool
 
     @property
     def context_text(self) -> str:
@@ -76,13 +91,14 @@ class Row:
 
 
 def leaderboard(catalog: Catalog, read: ReadFile, recall: Recall = made_anew) -> tuple[Row, ...]:
-    """Return the rows of all apps that are offered, the fastest first.
+    """Return the rows of all apps that are offered, in order.
 
-    Apps of two speeds count by the slow one, and those without a number stand last, by title.
     Raises what reading a package raises.
     """
     live = (app for app in catalog.apps if app.retired is None)
-    return in_order(row(app, measured(catalog, app, read, recall)) for app in live)
+    settings = catalog.settings
+    rows = (row(app, measured(catalog, app, read, recall), settings) for app in live)
+    return in_order(rows, settings)
 
 
 def leaderboard_with(
@@ -91,20 +107,34 @@ def leaderboard_with(
     """Return the rows of all apps that are offered, and of the specs that were never released."""
     known = {app.name for app in catalog.apps}
     new = (unreleased_app(s, beside.of(s.spec.name)) for s in specs if s.spec.name not in known)
-    return in_order(
-        (
-            *leaderboard(catalog, read),
-            *(row(app, measured(catalog, app, read)) for app in new),
-        )
-    )
+    rows = (row(app, measured(catalog, app, read), catalog.settings) for app in new)
+    return in_order((*leaderboard(catalog, read), *rows), catalog.settings)
 
 
-def in_order(rows: Iterable[Row]) -> tuple[Row, ...]:
-    """Return rows the fastest first."""
-    return tuple(sorted(rows, key=_rank))
+def in_order(rows: Iterable[Row], settings: MarketSettings) -> tuple[Row, ...]:
+    """Return rows by machine, that of the market's settings first, and of each the fastest first.
+
+    Apps of two speeds count by the slow one, and those without a number stand last, by title.
+    """
+    own = machine_title(settings.hardware)
+
+    def rank(item: Row) -> tuple[bool, str, bool, float, str, str]:
+        rate = 0.0 if item.speed is None else item.speed.rank
+        machine = item.machine != own, item.machine
+        return *machine, item.speed is None, -rate, item.title.casefold(), item.app
+
+    return tuple(sorted(rows, key=rank))
 
 
-def row(app: CatalogApp, known: Measured) -> Row:
+def by_machine(rows: Sequence[Row]) -> tuple[tuple[str, tuple[Row, ...]], ...]:
+    """Return the rows of each machine, whose title stands before them; `rows` are in order.
+
+    Speeds on different machines tell nothing of the apps.
+    """
+    return tuple((title, tuple(found)) for title, found in groupby(rows, attrgetter("machine")))
+
+
+def row(app: CatalogApp, known: Measured, market: MarketSettings) -> Row:
     """Return the row of one app; `known` is what is measured of it."""
     offer = best_offer(app)
     settings = offer.release.settings
@@ -123,9 +153,11 @@ def row(app: CatalogApp, known: Measured) -> Row:
         tools=known.tools,
         gpu_memory=gpu_memory(offer.manifest) or "",
         gpu_memory_bytes=gpu_memory_bytes(offer.manifest),
+        machine=machine_title(machine_of(app, market.hardware)),
         hardware=machine_title(known.hardware),
         source=known.source,
         date=known.date,
+        published_without_version=known.speed is None and _without_version(app),
     )
 
 
@@ -170,12 +202,14 @@ def row_data(item: Row) -> dict[str, Any]:
         "released": item.released,
         "model": item.model or None,
         "engine": item.engine or None,
+        "made_for": item.machine,
         "tokens_per_second": speed.mean if speed is not None else None,
         "two_speeds": {"fast": speed.fast, "slow": speed.slow} if speed and two else None,
         "measured_version": item.measured_version or None,
         "hardware": item.hardware or None,
         "source": item.source or None,
         "date": item.date or None,
+        "published_without_version": item.published_without_version,
         "context_tokens": item.context,
         "vision": item.vision,
         "tools": item.tools,
@@ -208,9 +242,11 @@ def model_text(settings: Mapping[str, Any]) -> str:
     return ""
 
 
-def _rank(item: Row) -> tuple[bool, float, str, str]:
-    rate = 0.0 if item.speed is None else item.speed.rank
-    return item.speed is None, -rate, item.title.casefold(), item.app
+def _without_version(app: CatalogApp) -> bool:
+    return any(
+        m.imported and not m.version and not m.trial and speed_of(m) is not None
+        for m in app.evidence.measurements
+    )
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:

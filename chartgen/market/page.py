@@ -9,6 +9,7 @@ without its script, which only adds the search, the filter, other orders and the
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cache, partial
@@ -17,15 +18,15 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
-from chartgen.hardware import hardware_profiles
 from chartgen.market.catalog import Catalog, CatalogApp, ReadFile, best_offer
-from chartgen.market.leaderboard import ABILITY_WORDS, Row, in_order, row
-from chartgen.market.page_app import OLARES, Card, Day, app_page, card, day, helm_add
+from chartgen.market.leaderboard import ABILITY_WORDS, Row, by_machine, in_order, row
+from chartgen.market.page_app import OLARES, Card, app_page, card, helm_add
+from chartgen.market.page_dates import Day, day
 from chartgen.market.page_markdown import Html, visible_text
 from chartgen.market.page_plot import speed_bar
 from chartgen.market.pieces import Recall, made_anew
 from chartgen.market.site import HTML, PREFIXES, SVG, SiteFile
-from chartgen.market.speeds import Measured, measured
+from chartgen.market.speeds import Measured, machine_title, measured
 from chartgen.market.v1 import ENGLISH, categories_in_order, category_titles
 from chartgen.package.read import read_package
 from chartgen.release.ledger import RELEASES
@@ -59,7 +60,6 @@ class Market:
     url: str
     addresses: tuple[tuple[str, str], ...]
     helm: str
-    hardware: str
     newest: Day | None
     serial: int
     assets: Mapping[str, str]
@@ -74,6 +74,14 @@ class Line:
     bar: Html | None
 
 
+@dataclass(frozen=True, slots=True)
+class Board:
+    """The apps that are made for one machine, whose title it has."""
+
+    machine: str
+    lines: tuple[Line, ...]
+
+
 def page_files(catalog: Catalog, read: ReadFile, recall: Recall = made_anew) -> dict[str, SiteFile]:
     """Return the web pages and what they load, by site path.
 
@@ -82,7 +90,7 @@ def page_files(catalog: Catalog, read: ReadFile, recall: Recall = made_anew) -> 
     """
     assets = _assets()
     known = {app.name: measured(catalog, app, read, recall) for app in catalog.apps}
-    cards = {app.name: card(app, known[app.name]) for app in catalog.apps}
+    cards = {app.name: card(app, known[app.name], catalog.settings) for app in catalog.apps}
     live = tuple(sorted((c for c in cards.values() if c.retired is None), key=_by_title))
     retired = tuple(sorted((c for c in cards.values() if c.retired is not None), key=_by_title))
     market = _market(catalog, live, {name: path for name, (path, _) in assets.items()})
@@ -92,12 +100,13 @@ def page_files(catalog: Catalog, read: ReadFile, recall: Recall = made_anew) -> 
         market=market,
         root="",
         cards=live,
+        machines=_machines(catalog, live),
         retired=retired,
         categories=_categories(catalog, live),
     )
     files["/index.html"] = SiteFile.of(index.encode(), HTML)
-    lines = _lines(catalog, known, {shown.name: shown for shown in live})
-    board = _html("leaderboard.html", market=market, root="", lines=lines, words=ABILITY_WORDS)
+    boards = _boards(catalog, known, {shown.name: shown for shown in live})
+    board = _html("leaderboard.html", market=market, root="", boards=boards, words=ABILITY_WORDS)
     files[f"/{LEADERBOARD}"] = SiteFile.of(board.encode(), HTML)
     # All that pages show of other apps than their own.
     shared = repr((_market_of(market, None), catalog.models.digest))
@@ -109,20 +118,28 @@ def page_files(catalog: Catalog, read: ReadFile, recall: Recall = made_anew) -> 
     return dict(sorted(files.items()))
 
 
-def _lines(
+def _boards(
     catalog: Catalog, known: Mapping[str, Measured], live: Mapping[str, Card]
-) -> tuple[Line, ...]:
+) -> tuple[Board, ...]:
     apps = [app for app in catalog.apps if app.name in live]
-    rows = in_order(row(app, known[app.name]) for app in apps)
+    rows = in_order((row(app, known[app.name], catalog.settings) for app in apps), catalog.settings)
     most = max((item.speed.most for item in rows if item.speed is not None), default=0.0)
-    return tuple(
-        Line(
-            row=item,
-            card=live[item.app],
-            bar=speed_bar(item.speed, most) if item.speed and item.speed.text else None,
-        )
-        for item in rows
-    )
+
+    def line(item: Row) -> Line:
+        bar = speed_bar(item.speed, most) if item.speed and item.speed.text else None
+        return Line(row=item, card=live[item.app], bar=bar)
+
+    return tuple(Board(title, tuple(map(line, found))) for title, found in by_machine(rows))
+
+
+def _machines(catalog: Catalog, cards: tuple[Card, ...]) -> tuple[tuple[str, int], ...]:
+    """Return the machines that apps are made for, each with their number; the market's own first.
+
+    A market without apps has its own.
+    """
+    own = machine_title(catalog.settings.hardware)
+    counts = Counter(shown.machine for shown in cards) or Counter({own: 0})
+    return tuple(sorted(counts.items(), key=lambda each: (each[0] != own, each[0])))
 
 
 def _app_html(
@@ -156,7 +173,6 @@ def _by_title(shown: Card) -> tuple[str, str]:
 
 def _market(catalog: Catalog, live: tuple[Card, ...], assets: Mapping[str, str]) -> Market:
     settings = catalog.settings
-    profile = hardware_profiles().get(settings.hardware)
     offered = {platform for app in catalog.apps if not app.retired for platform in app.offers}
     return Market(
         title=settings.title,
@@ -168,7 +184,6 @@ def _market(catalog: Catalog, live: tuple[Card, ...], assets: Mapping[str, str])
             if not prefix or platform in offered
         ),
         helm=helm_add(settings, next(iter(PREFIXES))),
-        hardware=profile.title if profile else settings.hardware,
         newest=max((shown.date for shown in live), key=lambda day: day.stamp, default=None),
         serial=catalog.serial,
         assets=assets,

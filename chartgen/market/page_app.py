@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from chartgen.chart import Chart
-from chartgen.hardware import hardware_profiles
-from chartgen.market.catalog import Catalog, CatalogApp, Offer, best_offer, epoch_ms
+from chartgen.evidence.figures import tells_gain
+from chartgen.market.catalog import Catalog, CatalogApp, Offer, best_offer
 from chartgen.market.demands import (
     Resources,
     file_size_text,
@@ -23,12 +23,13 @@ from chartgen.market.demands import (
 )
 from chartgen.market.engine_command import EngineCommand, engine_command, shell_text
 from chartgen.market.leaderboard import context_tokens, engine_title
+from chartgen.market.page_dates import Day, day, day_text
 from chartgen.market.page_markdown import Html, is_web_address, markdown_html
 from chartgen.market.page_settings import Setting, setting_groups
 from chartgen.market.page_speed import SpeedSection, gains, speed_section
 from chartgen.market.settings import MarketSettings
 from chartgen.market.site import PREFIXES
-from chartgen.market.speeds import Measured, version_speeds
+from chartgen.market.speeds import Measured, machine_of, machine_title, version_speeds
 from chartgen.package.write import package_name
 from chartgen.release.diff import setting_changes
 from chartgen.release.record import Release
@@ -37,7 +38,6 @@ from chartgen.render.texts import context_text
 _LINKS = (("Website", "website"), ("Source code", "sourceCode"), ("Documentation", "doc"))
 # olares_range of the platforms (chartgen/olares/platform.py), in words.
 OLARES = {"modern": "Olares 1.12.6 and later", "legacy": "Olares 1.12.3 to 1.12.5"}
-_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 # Written in their own words, as whoever reads them looks for them.
 _LANGUAGES = {
     "de": "Deutsch",
@@ -53,14 +53,6 @@ _LANGUAGES = {
 
 
 @dataclass(frozen=True, slots=True)
-class Day:
-    """A date of the ledger: as it stands there, and as people read it."""
-
-    stamp: str
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
 class Fact:
     """One fact of a card, such as the context: name and value."""
 
@@ -70,7 +62,11 @@ class Fact:
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """What the list of all apps shows of one app; `retired` is its last line, if it has one."""
+    """What the list of all apps shows of one app; `retired` is its last line, if it has one.
+
+    `machine` is the title of the machine that the app is made for. `origin` tells where the speed
+    among the facts is from, and is empty where there is none.
+    """
 
     name: str
     title: str
@@ -83,6 +79,8 @@ class Card:
     developer: str
     badges: tuple[str, ...]
     facts: tuple[Fact, ...]
+    machine: str
+    origin: str
     retired: Day | None
     reason: str
 
@@ -107,7 +105,7 @@ class Download:
 class Version:
     """One release of the history: its notes, the settings that it changed, older packages.
 
-    `speed` tells its measured speed, and what that was before, in words.
+    `speed` tells its measured speed, and what that was before, in words; empty where a note does.
     """
 
     version: str
@@ -135,7 +133,6 @@ class AppPage:
 
     card: Card
     about: Html
-    hardware: str
     olares: tuple[str, ...]
     helm: tuple[str, ...]
     licenses: tuple[tuple[str, str], ...]
@@ -152,7 +149,7 @@ class AppPage:
     translations: tuple[Translated, ...]
 
 
-def card(app: CatalogApp, known: Measured) -> Card:
+def card(app: CatalogApp, known: Measured, market: MarketSettings) -> Card:
     """Return what the list shows of an app; `known` is what is measured of it."""
     offer = best_offer(app)
     release = offer.release
@@ -169,6 +166,8 @@ def card(app: CatalogApp, known: Measured) -> Card:
         developer=_text(spec, "developer"),
         badges=_badges(known),
         facts=tuple(_facts(offer, known)),
+        machine=machine_title(machine_of(app, market.hardware)),
+        origin=", ".join(_origin(release, known)),
         retired=day(app.retired) if app.retired else None,
         reason=app.retired.reason if app.retired else "",
     )
@@ -184,9 +183,8 @@ def app_page(catalog: Catalog, app: CatalogApp, chart: Chart, known: Measured) -
     command = engine_command(chart)
     charts = repository(catalog.settings, offer.platform)
     return AppPage(
-        card=card(app, known),
+        card=card(app, known, catalog.settings),
         about=markdown_html(_text(spec, "fullDescription")),
-        hardware=_hardware(catalog, offer.release.settings),
         olares=tuple(OLARES[platform] for platform in PREFIXES if platform in app.offers),
         helm=(
             helm_add(catalog.settings, offer.platform),
@@ -240,17 +238,21 @@ def _facts(offer: Offer, known: Measured) -> Iterator[Fact]:
         yield Fact("GPU memory", memory)
 
 
+def _origin(release: Release, known: Measured) -> Iterator[str]:
+    """Yield where a speed is from: who says so and when, of which machine, of which version."""
+    if known.speed is None:
+        return
+    yield "published" if known.source else f"measured {day_text(known.date)}".rstrip()
+    if known.hardware:
+        yield machine_title(known.hardware)
+    if known.version != release.version:
+        yield f"of {known.version}, which runs the same"
+
+
 def _badges(known: Measured) -> tuple[str, ...]:
     """Return what the model can do, by its smoke test and its settings."""
     abilities = (("Vision", known.vision), ("Tools", known.tools))
     return tuple(badge for badge, ability in abilities if ability in {"tested", "stated"})
-
-
-def _hardware(catalog: Catalog, settings: Mapping[str, Any]) -> str:
-    name = settings.get("hardware")
-    name = name if isinstance(name, str) else catalog.settings.hardware
-    profile = hardware_profiles().get(name)
-    return profile.title if profile else name
 
 
 def _licenses(spec: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -268,11 +270,13 @@ def _versions(app: CatalogApp, hardware: str) -> Iterator[Version]:
     told |= {version: gain for version, gain in gains(speeds).items() if gain}
     befores: tuple[Release | None, ...] = (None, *app.history)
     for release, before in reversed(tuple(zip(app.history, befores, strict=False))):
+        # A note is frozen, and a gain that is computed beside it changes with the next measurement.
+        is_told = any(tells_gain(note) for note in release.changes)
         changes = () if before is None else setting_changes(before.settings, release.settings)
         yield Version(
             version=release.version,
             date=day(release),
-            speed=told.get(release.version, ""),
+            speed="" if is_told else told.get(release.version, ""),
             notes=release.changes,
             changes=tuple(str(change) for change in changes),
             downloads=tuple(_downloads(release, _outdated(app, release))),
@@ -311,13 +315,6 @@ def _translations(offer: Offer) -> Iterator[Translated]:
             summary=_text(metadata, "description"),
             about=markdown_html(_text(spec, "fullDescription")),
         )
-
-
-def day(release: Release) -> Day:
-    """Return the date of a line of the ledger. Raises LedgerError where it has none."""
-    epoch_ms(release)  # raises where the date is none
-    stamp = release.date
-    return Day(stamp, f"{int(stamp[8:10])} {_MONTHS[int(stamp[5:7]) - 1]} {stamp[:4]}")
 
 
 def _text(mapping: Mapping[str, Any], key: str) -> str:

@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
-from chartgen.evidence.figures import gain_text, rate_text, share_text
+from chartgen.evidence.figures import gain_text, grouped_rate_text, share_text
 from chartgen.evidence.record import Check, Measurement
 from chartgen.evidence.statistics import Summary, summarise
 from chartgen.market.catalog import CatalogApp, best_offer
+from chartgen.market.page_dates import day_text
 from chartgen.market.page_markdown import Html, is_web_address
 from chartgen.market.page_plot import MOST_BARS, runs_plot, speed_bar
 from chartgen.market.speeds import (
     Measured,
     Speed,
     VersionSpeed,
+    is_of_history,
+    machine_of,
     machine_title,
+    measured_as,
     newest_smoke,
-    ran,
     speed_of,
+    standing,
     version_speeds,
 )
 from chartgen.render.texts import context_text
@@ -68,8 +73,9 @@ class VersionBar:
 class SpeedSection:
     """All that is measured of an app.
 
-    `shown` is of the release that is offered, its number first; `measured_as` names the release
-    that was measured in its place. `others` are of other versions, settings and trials.
+    `shown` is what may stand for the release that is offered, the newest, which gives its number,
+    first; `measured_as` names the release that was measured in its place. `others` are of other
+    versions, settings, questions and machines, and of trials.
     """
 
     shown: tuple[Bench, ...]
@@ -85,29 +91,31 @@ class SpeedSection:
 
 def speed_section(app: CatalogApp, known: Measured, hardware: str) -> SpeedSection:
     """Return what is shown of an app; `hardware` is the market's profile."""
-    release = best_offer(app).release
-    speeds = version_speeds(app, hardware)
-    versions = {speed.version: speed for speed in speeds}
+    release, machine = best_offer(app).release, machine_of(app, hardware)
     of = known.version or release.version
-    first = versions.get(of)
+    speeds = version_speeds(app, hardware)
+    shown = _standing(app, of, machine)
     found = [m for m in app.evidence.measurements if speed_of(m) is not None and _shows(app, m)]
-    shown = ([first.measurement] if first is not None else []) + [
-        m
-        for m in found
-        if any(r.version == of and ran(m, r) for r in app.history)
-        and (first is None or m is not first.measurement)
-    ]
     others = [m for m in reversed(found) if all(m is not other for other in shown)]
-    smoke = newest_smoke(app, release)
+    smoke = newest_smoke(app, release, machine)
     return SpeedSection(
-        # A bench before a bump was kept under the version before it.
-        shown=tuple(bench(replace(m, version=of)) for m in shown),
+        shown=tuple(_bench_of(app, m) for m in shown),
         measured_as=of if of != release.version else "",
         versions=tuple(_bars(speeds)) if len(speeds) > 1 else (),
-        others=tuple(map(bench, others)),
+        others=tuple(_bench_of(app, m) for m in others),
         checks=smoke.checks if smoke is not None else (),
         checked=_machine(smoke) if smoke is not None else "",
     )
+
+
+def _standing(app: CatalogApp, version: str, machine: str) -> tuple[Measurement, ...]:
+    """Return the benches that may stand for a release, the newest first: it gives the number."""
+    release = next(release for release in app.history if release.version == version)
+    return standing(app, release, machine)[::-1]
+
+
+def _bench_of(app: CatalogApp, measurement: Measurement) -> Bench:
+    return bench(replace(measurement, version=measured_as(app, measurement)))
 
 
 def bench(measurement: Measurement) -> Bench:
@@ -134,7 +142,10 @@ def _of(measurement: Measurement) -> str:
     """Say what was measured; one release may have been measured with several contexts."""
     of = measurement.trial or measurement.version or "Version not told"
     context = measurement.context
-    return of if context is None else f"{of}, context {context_text(context)}"
+    # A trial may tell its context itself.
+    if context is None or re.search(rf"\bcontext\b.*\b{context_text(context)}\b", of):
+        return of
+    return f"{of}, context {context_text(context)}"
 
 
 def gains(speeds: tuple[VersionSpeed, ...]) -> dict[str, str]:
@@ -144,7 +155,7 @@ def gains(speeds: tuple[VersionSpeed, ...]) -> dict[str, str]:
     for item in speeds:
         now = item.speed
         if before is not None and before.mean is not None and now.mean is not None:
-            found[item.version] = gain_text(before.mean, now.mean)
+            found[item.version] = gain_text(before.mean, now.mean, grouped_rate_text)
         before = now
     return found
 
@@ -153,7 +164,7 @@ def _shows(app: CatalogApp, measurement: Measurement) -> bool:
     """Tell whether the market has anything to do with a measurement: not with versions to come."""
     if not measurement.version or measurement.imported:
         return True
-    return any(ran(measurement, release) for release in app.history)
+    return is_of_history(app, measurement)
 
 
 def _bars(speeds: tuple[VersionSpeed, ...]) -> Iterator[VersionBar]:
@@ -177,16 +188,16 @@ def _verdict(speed: Speed, summary: Summary | None) -> str:
     fast, slow = len(speeds.fast), len(speeds.slow)
     return (
         f"Two speeds, so no single number stands for it: {fast} of {summary.count} runs "
-        f"({share_text(speeds.fast_share)}) had {rate_text(speeds.fast_mean)} tokens/s, "
-        f"{slow} ({share_text(1 - speeds.fast_share)}) had {rate_text(speeds.slow_mean)}."
+        f"({share_text(speeds.fast_share)}) had {grouped_rate_text(speeds.fast_mean)} tokens/s, "
+        f"{slow} ({share_text(1 - speeds.fast_share)}) had {grouped_rate_text(speeds.slow_mean)}."
     )
 
 
 def _plot_title(summary: Summary | None) -> str:
     if summary is None:
         return "One cold run"
-    title = f"Bars of {summary.count} runs from {rate_text(summary.least)} "
-    return f"{title}to {rate_text(summary.most)} tokens per second"
+    title = f"Bars of {summary.count} runs from {grouped_rate_text(summary.least)} "
+    return f"{title}to {grouped_rate_text(summary.most)} tokens per second"
 
 
 def _facts(measurement: Measurement, summary: Summary | None) -> Iterator[tuple[str, str]]:
@@ -197,37 +208,57 @@ def _facts(measurement: Measurement, summary: Summary | None) -> Iterator[tuple[
     elif measurement.published is not None:
         told = measurement.published
         name = "Number given" if told.two_speeds else "Mean"
-        yield name, f"{rate_text(told.mean)} tokens/s"
+        yield name, f"{grouped_rate_text(told.mean)} tokens/s"
         if told.runs is not None:
             yield "Runs", str(told.runs)
         if told.least is not None and told.most is not None:
-            yield "Range", f"{rate_text(told.least)} to {rate_text(told.most)} tokens/s"
+            yield (
+                "Range",
+                f"{grouped_rate_text(told.least)} to {grouped_rate_text(told.most)} tokens/s",
+            )
         elif told.range is not None:
-            yield "Range", f"{told.range:.4g} tokens/s between the fastest and the slowest"
+            yield "Range", f"{_plain(told.range)} tokens/s between the fastest and the slowest"
     if measurement.acceptance is not None:
         yield "Drafts accepted", share_text(measurement.acceptance)
     if measurement.users > 1:
         yield "Users at a time", str(measurement.users)
+    yield from _question(measurement)
     if measurement.hardware:
         yield "Hardware", machine_title(measurement.hardware)
     if measurement.engine:
         yield "Engine says", measurement.engine
     if measurement.date:
-        yield "Date", measurement.date
+        yield "Date", day_text(measurement.date)
+
+
+def _question(measurement: Measurement) -> Iterator[tuple[str, str]]:
+    """Yield what was asked beyond the standard question."""
+    tokens = measurement.settings.get("prompt_tokens")
+    if isinstance(tokens, int) and tokens > 0:
+        yield "Prompt", f"filled up to about {tokens:,} tokens"
+    if measurement.settings.get("image") is True:
+        yield "Picture", "one with each prompt"
 
 
 def _series(summary: Summary) -> Iterator[tuple[str, str]]:
     if summary.speeds is None:
-        yield "Mean", f"{rate_text(summary.mean)} tokens/s"
+        yield "Mean", f"{grouped_rate_text(summary.mean)} tokens/s"
     cold = "" if summary.cold is None else ", after a cold one of "
-    cold += "" if summary.cold is None else rate_text(summary.cold.tokens_per_second)
+    cold += "" if summary.cold is None else grouped_rate_text(summary.cold.tokens_per_second)
     yield "Runs", f"{summary.count}{cold}"
-    yield "Range", f"{rate_text(summary.least)} to {rate_text(summary.most)} tokens/s"
+    yield (
+        "Range",
+        f"{grouped_rate_text(summary.least)} to {grouped_rate_text(summary.most)} tokens/s",
+    )
     if summary.speeds is None and summary.count > 1:
-        yield "Deviation", f"{summary.deviation:.2f} tokens/s"
+        yield "Deviation", f"{summary.deviation:,.2f} tokens/s"
 
 
 def _machine(measurement: Measurement) -> str:
     """Return where and when something was checked."""
-    parts = (machine_title(measurement.hardware), measurement.date)
+    parts = (machine_title(measurement.hardware), day_text(measurement.date))
     return ", ".join(part for part in parts if part)
+
+
+def _plain(number: float) -> str:
+    return f"{number:,.2f}".rstrip("0").rstrip(".")

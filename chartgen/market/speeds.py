@@ -1,9 +1,6 @@
 """Which measurement stands for a release, and what it says of its speed and abilities.
 
-A number is a release's own where it was measured of exactly what that release runs, with the
-context and the image that it has, by one user at a time who asked the standard question. The digest
-of the workload tells what was measured, since a bench before a bump is kept under the version
-before it; where the ledger or a publication has none, the version does. A release that runs what an
+What may stand for a release at all, `chartgen.evidence.standing` says. A release that runs what an
 earlier one ran (its charts differ in texts only) keeps that one's number: a text that states a
 speed could otherwise never be released together with it. A series of two speeds has no single
 number.
@@ -11,15 +8,24 @@ number.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from pydantic import ValidationError
 
-from chartgen.evidence.beside import is_comparable
-from chartgen.evidence.figures import rate_text
+from chartgen.evidence.figures import grouped_rate_text
 from chartgen.evidence.record import Measurement
+from chartgen.evidence.standing import (
+    Kept,
+    Subject,
+    is_comparable,
+    is_on,
+    mismatch,
+    outcomes,
+    ran,
+    stands_for,
+)
 from chartgen.evidence.statistics import headline as single_number
 from chartgen.evidence.statistics import summarise
 from chartgen.hardware import hardware_profiles
@@ -75,7 +81,7 @@ class Speed:
     def text(self) -> str:
         """Return the numbers without a unit: `250.5`, `222 / 72` of two; empty where unknown."""
         if self.mean is not None:
-            return rate_text(self.mean)
+            return grouped_rate_text(self.mean)
         if self.fast is None or self.slow is None:
             return ""
         return f"{self.fast:,.0f} / {self.slow:,.0f}"
@@ -150,19 +156,20 @@ def measured(
 
 def _measured(catalog: Catalog, app: CatalogApp, read: ReadFile) -> Measured:
     offer = best_offer(app)
-    bench = outcomes = None
-    of = ""
+    machine = machine_of(app, catalog.settings.hardware)
+    bench: Measurement | None = None
+    tried: dict[str, str] = {}
     for release in _same_runs(app, offer, read):
-        if bench is None:
-            bench = headline(app, release, catalog.settings.hardware)
-            of = "" if bench is None else _measured_as(app, bench, release)
-        outcomes = outcomes or _outcomes(app, release)
-    vision, tools = _abilities(offer.release.settings, catalog.models, outcomes or {})
+        bench = bench or headline(app, release, machine)
+        smokes = outcomes(_smokes(app, release, machine))
+        # What a test of the release itself found comes before what an earlier one's did.
+        tried = {name: outcome for name, (outcome, _) in smokes.items()} | tried
+    vision, tools = _abilities(offer.release.settings, catalog.models, tried)
     speed = speed_of(bench) if bench is not None else None
     if bench is None or speed is None:
         return Measured(vision=vision, tools=tools)
     return Measured(
-        version=of,
+        version=measured_as(app, bench),
         speed=speed,
         hardware=bench.hardware,
         source=bench.source,
@@ -173,7 +180,7 @@ def _measured(catalog: Catalog, app: CatalogApp, read: ReadFile) -> Measured:
 
 
 def _abilities(
-    settings: Mapping[str, Any], models: ModelFiles, outcomes: Mapping[str, str]
+    settings: Mapping[str, Any], models: ModelFiles, tried: Mapping[str, str]
 ) -> tuple[Ability, Ability]:
     """Return whether a release sees and calls tools: as tested, else as its settings say."""
     claims = _claims(settings, models)
@@ -182,7 +189,7 @@ def _abilities(
     else:
         stated = _stated(claims.vision), _stated(claims.tools)
     vision, tools = (
-        _TESTED.get(outcomes.get(name, ""), ability)
+        _TESTED.get(tried.get(name, ""), ability)
         for name, ability in zip((VISION, TOOLS), stated, strict=True)
     )
     return vision, tools
@@ -203,43 +210,62 @@ def _claims(settings: Mapping[str, Any], models: ModelFiles) -> Claims | None:
     return claims_of(spec, models.shelf)
 
 
-def headline(app: CatalogApp, release: Release, hardware: str) -> Measurement | None:
-    """Return the measurement that gives a release of an app its number, or None: the newest.
+def machine_of(app: CatalogApp, hardware: str) -> str:
+    """Return the machine that an app's best offer is made for, by the name of its profile.
 
-    `hardware` is the market's profile; another one that the release states wins.
+    `hardware` is the market's; another one that the release states wins.
     """
-    stated = release.settings.get("hardware")
-    machine = stated if isinstance(stated, str) else hardware
-    return _newest(
-        m
-        for m in app.evidence.measurements
-        if ran(m, release)
-        and m.hardware in {"", machine}
-        and is_comparable(m)
-        and _fits(m, release.settings)
-        and speed_of(m) is not None
-    )
+    stated = best_offer(app).release.settings.get("hardware")
+    return stated if isinstance(stated, str) else hardware
+
+
+def standing(app: CatalogApp, release: Release, machine: str) -> tuple[Measurement, ...]:
+    """Return the benches that may stand for a release of an app, the newest last.
+
+    `machine` as of `machine_of`, also for earlier releases: what was measured elsewhere compares
+    with nothing.
+    """
+    subject = _subject(release, machine)
+    return tuple(m for m in app.evidence.measurements if stands_for(m, subject))
+
+
+def headline(app: CatalogApp, release: Release, machine: str) -> Measurement | None:
+    """Return the measurement that gives a release of an app its number, or None: the newest."""
+    return next(reversed(standing(app, release, machine)), None)
+
+
+def measured_as(app: CatalogApp, measurement: Measurement, latest: Release | None = None) -> str:
+    """Return the version that was measured: the one it is kept under, where that ran the same.
+
+    A bench before a bump is kept under the version before it, and is of the first one that ran
+    what was measured. Releases after `latest` do not count. Where a release tells its workload,
+    that decides.
+    """
+    runs = [release for release in app.history if _ran(measurement, release)]
+    sure = [release for release in runs if release.workload] or runs
+    versions = [r.version for r in sure if latest is None or r.number <= latest.number]
+    own = measurement.version
+    return own if own in versions else next(iter(versions), own)
 
 
 def version_speeds(app: CatalogApp, hardware: str) -> tuple[VersionSpeed, ...]:
-    """Return the speeds of an app's versions, oldest first; `hardware` as of `headline`.
+    """Return the speeds of an app's versions, oldest first; `hardware` as of `machine_of`.
 
     What a publication tells of versions before the first one of this ledger is part of the story,
     and marked; what is measured of versions that are still to come is not.
     """
+    machine = machine_of(app, hardware)
     found = app.evidence.measurements
     imported = {m.version for m in found if m.version and m.imported}
     before = sorted(n for n in map(_number, imported) if n < app.history[0].number)
     speeds = []
     for version in (".".join(map(str, number)) for number in before):
-        bench = _newest(
-            m for m in found if m.version == version and is_comparable(m) and speed_of(m)
-        )
-        if bench is not None:
-            speeds.append(_version_speed(version, bench, released=False))
+        of = [m for m in found if m.version == version and is_comparable(m) and is_on(m, machine)]
+        if of:
+            speeds.append(_version_speed(version, of[-1], released=False))
     for release in app.history:
-        bench = headline(app, release, hardware)
-        if bench is not None and _measured_as(app, bench, release) == release.version:
+        bench = headline(app, release, machine)
+        if bench is not None and measured_as(app, bench, release) == release.version:
             speeds.append(_version_speed(release.version, bench, released=True))
     return tuple(speeds)
 
@@ -250,47 +276,32 @@ def _version_speed(version: str, bench: Measurement, *, released: bool) -> Versi
     return VersionSpeed(version, speed, bench, released)
 
 
-def _newest(found: Iterable[Measurement]) -> Measurement | None:
-    """Return the last one of the latest date; measurements come in the order they were kept."""
-    dated = sorted(found, key=lambda measurement: measurement.date)
-    return dated[-1] if dated else None
+def newest_smoke(app: CatalogApp, release: Release, machine: str) -> Measurement | None:
+    """Return the newest smoke test of a release of an app, or None; `machine` as of `standing`."""
+    newest = next(reversed(_smokes(app, release, machine)), None)
+    return None if newest is None else newest.measurement
 
 
-def _fits(measurement: Measurement, settings: Mapping[str, Any]) -> bool:
-    """Tell whether a measurement is of what a release runs, as far as both say so."""
-    engine = settings.get("engine")
-    stated = engine if isinstance(engine, Mapping) else {}
-    pairs = ((measurement.context, "context"), (measurement.image or None, "image"))
-    same = all(value is None or value == stated.get(name, value) for value, name in pairs)
-    return same and not measurement.trial
-
-
-def _outcomes(app: CatalogApp, release: Release) -> dict[str, str] | None:
-    """Return the outcomes of the newest smoke test of a release, by the name of the check."""
-    smoke = newest_smoke(app, release)
-    return None if smoke is None else {check.name: check.outcome for check in smoke.checks}
-
-
-def newest_smoke(app: CatalogApp, release: Release) -> Measurement | None:
-    """Return the newest smoke test of a release of an app, or None."""
-    return _newest(
-        m
-        for m in app.evidence.measurements
-        if m.kind == "smoke" and ran(m, release) and _fits(m, release.settings)
+def _smokes(app: CatalogApp, release: Release, machine: str) -> tuple[Kept, ...]:
+    subject = _subject(release, machine)
+    return tuple(
+        kept
+        for kept in app.evidence.kept
+        if kept.measurement.kind == "smoke" and mismatch(kept.measurement, subject) is None
     )
 
 
-def ran(measurement: Measurement, release: Release) -> bool:
-    """Tell whether a measurement is of what a release runs: by the workload, else the version."""
-    if measurement.workload and release.workload:
-        return measurement.workload == release.workload
-    return measurement.version == release.version
+def is_of_history(app: CatalogApp, measurement: Measurement) -> bool:
+    """Tell whether a measurement is of what some release of an app runs."""
+    return any(_ran(measurement, release) for release in app.history)
 
 
-def _measured_as(app: CatalogApp, bench: Measurement, release: Release) -> str:
-    """Return the version that ran first what a bench of a release measured."""
-    runs = [r.version for r in app.history if ran(bench, r) and r.number <= release.number]
-    return bench.version if bench.version in runs else next(iter(runs), release.version)
+def _subject(release: Release, machine: str) -> Subject:
+    return Subject(release.version, release.settings, release.workload, machine)
+
+
+def _ran(measurement: Measurement, release: Release) -> bool:
+    return ran(measurement, release.version, release.workload)
 
 
 def _same_runs(app: CatalogApp, offer: Offer, read: ReadFile) -> Iterator[Release]:
@@ -298,11 +309,11 @@ def _same_runs(app: CatalogApp, offer: Offer, read: ReadFile) -> Iterator[Releas
     yield offer.release
     known = {m.version for m in app.evidence.measurements}
     earlier = [r for r in app.releases(offer.platform) if r.number < offer.release.number]
-    ran = None
+    now = None
     for release in reversed(earlier):
         if release.version in known:
-            ran = ran or _what_runs(offer.release, offer.platform, read)
-            if _what_runs(release, offer.platform, read) == ran:
+            now = now or _what_runs(offer.release, offer.platform, read)
+            if _what_runs(release, offer.platform, read) == now:
                 yield release
 
 

@@ -126,7 +126,7 @@ def llama_cache(layers: Sequence[LlamaLayer], settings: LlamaSettings) -> LlamaC
     refusal = _refusal(layers, settings)
     if refusal is not None:
         return refusal
-    context, per_slot = _contexts(settings)
+    context, per_slot = contexts_of(settings)
     streams = 1 if settings.unified else settings.slots
     batch = min(settings.context, settings.batch)
     ubatch = min(batch, settings.ubatch or batch)
@@ -192,8 +192,8 @@ def _rounded(cells: int) -> int:
     return -(-cells // CELL_STEP) * CELL_STEP
 
 
-def _contexts(settings: LlamaSettings) -> tuple[int, int]:
-    """Return the context of all slots and that of one."""
+def contexts_of(settings: LlamaSettings) -> tuple[int, int]:
+    """Return the context of all slots, as the server rounds it up, and that of one (tokens)."""
     context = _rounded(settings.context)
     if settings.unified:
         return context, context

@@ -12,6 +12,7 @@ from chartgen.chart import Chart
 from chartgen.document import dotted_path, scalar_text
 from chartgen.evidence.figures import gain_text
 from chartgen.release.restated import with_version
+from chartgen.release.text_numbers import NumberChange, numbers_cause
 
 # A release states these by being one; they are no settings.
 _NOT_SETTINGS = frozenset({"version", "changes"})
@@ -29,6 +30,8 @@ _WORDS = {
     "resources.memory": "memory",
     "resources.disk": "disk",
 }
+# What people read, of the app and of each translation.
+_TEXTS = {"title": "title", "summary": "summary", "about": "description"}
 _MISSING = object()
 # A longer value says no more at a glance.
 _SHOWN = 60
@@ -36,13 +39,20 @@ _SHOWN = 60
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One thing that changed; `before` or `after` is None where it was added or removed."""
+    """One thing that changed; `before` or `after` is None where it was added or removed.
+
+    `is_text` tells that it is a text that people read: too long to be told by its words, and with
+    placeholders, which are of the spec.
+    """
 
     what: str
     before: str | None
     after: str | None
+    is_text: bool = False
 
     def __str__(self) -> str:
+        if self.is_text and self.after is not None:
+            return f"{self.what} added" if self.before is None else f"new {self.what}"
         if self.before is None:
             return f"{self.what} added: {self.after}" if self.after else f"{self.what} added"
         if self.after is None:
@@ -56,8 +66,8 @@ class Difference:
 
     `speed` is that of the release and that of the next one (tokens/s), where both were measured.
     `icon` is the file of an icon that changed. `named` are the other files that the spec names; a
-    ledger does not say whether they are what they were. `version_only` tells that nothing but the
-    version and its notes changed.
+    ledger does not say whether they are what they were. `numbers` are the measured ones that the
+    texts show. `version_only` tells that nothing but the version and its notes changed.
     """
 
     settings: tuple[Change, ...]
@@ -68,11 +78,13 @@ class Difference:
     named: tuple[str, ...] = ()
     version_only: bool = False
     speed: tuple[float, float] | None = None
+    numbers: tuple[NumberChange, ...] = ()
 
     @property
     def shared(self) -> bool:
         """Tell that the spec is as it was: a template, a default or a preset changed instead."""
-        return bool(self.files) and not (self.settings or self.icon or self.version_only)
+        own = self.settings or self.icon or self.version_only or self.numbers
+        return bool(self.files) and not own
 
     @property
     def cause(self) -> str:
@@ -81,6 +93,8 @@ class Difference:
             return "; ".join(str(change) for change in self.settings[:3])
         if self.version_only:
             return "only the version changed"
+        if self.numbers:
+            return numbers_cause(self.numbers)
         if self.icon:
             return f"{self.icon} changed, not the spec"
         if self.named:
@@ -98,11 +112,27 @@ def setting_changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> tupl
 
 
 def _settings(spec: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in spec.items() if key not in _NOT_SETTINGS}
+    settings = {key: value for key, value in spec.items() if key not in _NOT_SETTINGS}
+    locales = spec.get("i18n")
+    settings["i18n"] = {
+        locale: _settings_of(entry)
+        for locale, entry in (locales.items() if isinstance(locales, Mapping) else ())
+    }
+    return settings
+
+
+def _settings_of(entry: Any) -> Any:
+    if not isinstance(entry, Mapping):
+        return entry
+    return {key: value for key, value in entry.items() if key not in _NOT_SETTINGS}
 
 
 def _changes(path: tuple[str | int, ...], before: Any, after: Any) -> Iterator[Change]:
     if _same(before, after):
+        return
+    text = _text_name(path, before, after)
+    if text:
+        yield Change(text, _shown(before), _shown(after), is_text=True)
         return
     name = dotted_path(path)
     whole = name in _WORDS and name.count(".") == 1 and not _leaf(before) | _leaf(after)
@@ -111,6 +141,18 @@ def _changes(path: tuple[str | int, ...], before: Any, after: Any) -> Iterator[C
             yield from _changes((*path, key), before.get(key, _MISSING), after.get(key, _MISSING))
         return
     yield Change(_label(path), _shown(before), _shown(after))
+
+
+def _text_name(path: tuple[str | int, ...], before: Any, after: Any) -> str:
+    """Return what a text is called that stands at a path; empty where there is none."""
+    if len(path) == 1:
+        return _TEXTS.get(str(path[0]), "")
+    if path[:1] != ("i18n",):
+        return ""
+    if len(path) == 2:
+        return f"texts in {path[1]}" if before is _MISSING or after is _MISSING else ""
+    text = _TEXTS.get(str(path[2]), "")
+    return f"{text} in {path[1]}" if text else ""
 
 
 def _same(before: Any, after: Any) -> bool:
@@ -232,6 +274,13 @@ def proposed_notes(difference: Difference) -> tuple[str, ...]:
     """Return change notes for people from what changed, for when nobody wrote any."""
     gain = gain_text(*difference.speed) if difference.speed is not None else ""
     notes = [gain] if gain else []
+    if difference.speed is None:
+        # Where settings changed, a number may come or go because of them.
+        notes += [
+            change.note
+            for change in difference.numbers
+            if not difference.settings or (change.before and change.after)
+        ]
     notes += [_sentence(str(change)) for change in difference.settings[:8]]
     if len(difference.settings) > 8:
         notes.append(f"{len(difference.settings) - 8} further settings changed")

@@ -14,6 +14,8 @@ from chartgen.chart import Chart
 from chartgen.check import CheckedApp, check_app
 from chartgen.document import read_document
 from chartgen.evidence.beside import current_speed, released_speed
+from chartgen.evidence.files import evidence_folder
+from chartgen.evidence.standing import Subject
 from chartgen.evidence.workload import workload_digest
 from chartgen.findings import Finding, Place
 from chartgen.lint.rules import finding
@@ -31,6 +33,7 @@ from chartgen.release.diff import (
 )
 from chartgen.release.ledger import ICONS, Ledger
 from chartgen.release.record import PackageRecord, Release
+from chartgen.release.text_numbers import NumberChange, number_changes
 from chartgen.release.versions import Bump, bumped, number
 from chartgen.spec.app import AppSpec
 from chartgen.spec.edit import add_change_note, set_version
@@ -123,7 +126,7 @@ def app_difference(
         if package.platform in app.charts
     }
     if not released:
-        return Difference(settings, (), (), speed=_speeds(app.loaded, latest))
+        return Difference(settings, (), (), speed=_speeds(app, latest))
     platform = next(name for name in app.charts if name in released)
     before, after = released[platform], app.charts[platform]
     icon = icon_file(app.loaded.spec)
@@ -134,17 +137,44 @@ def app_difference(
         file_changes(before, after),
         text_difference(before, after),
         icon=None if same_icon else icon,
-        named=tuple(sorted(app.loaded.files.keys() - {icon})),
+        named=_named(app.loaded),
         version_only=not settings
         and released.keys() == app.charts.keys()
         and all(same_but_version(released[name], app.charts[name]) for name in released),
-        speed=_speeds(app.loaded, latest),
+        speed=_speeds(app, latest),
+        numbers=_numbers(app.loaded, latest, before, after),
     )
 
 
-def _speeds(loaded: LoadedSpec, latest: Release) -> tuple[float, float] | None:
-    """Return the speeds of a release and of the spec as it is, where both were measured."""
-    now = current_speed(loaded)
+def _named(loaded: LoadedSpec) -> tuple[str, ...]:
+    """Return the files that a chart may be made of, other than its spec and its icon."""
+    evidence = f"{evidence_folder(loaded.spec.name)}/"
+    names = sorted(loaded.files.keys() - {icon_file(loaded.spec)})
+    return tuple(name for name in names if not name.startswith(evidence))
+
+
+def _numbers(
+    loaded: LoadedSpec, latest: Release, before: Chart, after: Chart
+) -> tuple[NumberChange, ...]:
+    """Return the measured numbers that the texts of a release show otherwise than those of today.
+
+    A full text that stands in a file of its own is read as it is today.
+    """
+    try:
+        released = replace(loaded, spec=AppSpec.model_validate(latest.settings))
+        return number_changes(released, before, loaded, after)
+    except (ValidationError, KeyError):
+        # An earlier chartgen's settings, or a file that the release named and that is gone.
+        return ()
+
+
+def _speeds(app: CheckedApp, latest: Release) -> tuple[float, float] | None:
+    """Return the speeds of a release and of the spec as it is, where both were measured.
+
+    Both are of the machine that the app is for today.
+    """
+    loaded, machine = app.loaded, app.machine
+    now = current_speed(loaded, machine)
     if now is None:
         return None
     try:
@@ -153,8 +183,8 @@ def _speeds(loaded: LoadedSpec, latest: Release) -> tuple[float, float] | None:
     except (ValidationError, KeyError):
         # An earlier chartgen's settings, or a file that the release named and that is gone.
         return None
-    machine = now.kept.measurement.hardware
-    before = released_speed(loaded, latest.version, workload, spec.engine.context, machine)
+    release = Subject(latest.version, latest.settings, workload, machine)
+    before = released_speed(loaded, release)
     if before is None or before.kept == now.kept:
         return None
     return before.tokens_per_second, now.tokens_per_second
@@ -209,6 +239,8 @@ def changed_findings(states: Iterable[AppState]) -> tuple[Finding, ...]:
         if state.state == "changed" and state.difference is not None:
             loaded = state.app.loaded
             what = state.difference.cause
+            if state.difference.version_only:
+                what = "its change notes changed"
             message = f"{state.name} {loaded.spec.version} is released with other content: {what}"
             remedy = f"Run `chartgen bump {state.name} patch`, or `chartgen publish --bump patch`."
             findings.append(finding("bump-needed", loaded.place("version"), message, remedy))
@@ -243,7 +275,8 @@ def rechecked(state: AppState, edit: Edit, market: MarketSettings) -> CheckedApp
     assert document is not None
     spec, findings = parse_spec(document)
     assert spec is not None, findings
-    return check_app(replace(loaded, spec=spec, document=document), market)
+    edited = replace(loaded, spec=spec, document=document)
+    return check_app(edited, market, latest=state.latest)
 
 
 def release_of(app: CheckedApp, date: str) -> tuple[Release, dict[str, bytes]]:

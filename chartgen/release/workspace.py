@@ -119,7 +119,7 @@ def read_workspace(
         if loaded is None:
             found += faults
         else:
-            app = check_app(loaded, market, None, faults)
+            app = check_app(loaded, market, None, faults, ledger.latest(loaded.spec.name))
             apps.append(app)
             found += app.findings
             inputs = spec_inputs(folder, path, loaded.files, loaded.absent, loaded.folders)

@@ -9,14 +9,26 @@ from dataclasses import dataclass
 from chartgen.engines import engine_facts, engine_port, engine_weights
 from chartgen.evidence.beside import evidence_values
 from chartgen.quantity import format_bytes
+from chartgen.render.text_blocks import without
 from chartgen.spec.app import AppSpec
 from chartgen.spec.load import LoadedSpec
 
-# Commas of Western and of Chinese and Japanese texts.
-_CLAUSE = re.compile(r"^[^,，、]+|[,，、][^,，、]*")
-_PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
 # Filled from stored measurements; a part of a text that needs one is dropped while there is none.
 EVIDENCE_PLACEHOLDERS = frozenset({"tps", "acceptance"})
+# All that can be filled in; of the settings only those that an app has (`facts`).
+PLACEHOLDERS = EVIDENCE_PLACEHOLDERS | {
+    "context",
+    "engine",
+    "gpu_memory",
+    "image",
+    "model",
+    "port",
+    "served_name",
+    "title",
+    "version",
+}
+# `{{name}}` is a word of Helm or Jinja, and `${name}` one of a shell.
+_PLACEHOLDER = re.compile(r"(?<![{$])\{([a-z_]+)\}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,25 +70,19 @@ def facts(spec: AppSpec) -> dict[str, str]:
 def filled(text: str, values: Mapping[str, str]) -> str:
     """Fill the placeholders of a text.
 
-    Only names that chartgen knows are placeholders; any other text in braces stays as it is. A
-    clause (a part between commas or a line's end) whose placeholder has no value is left out.
+    Only names that chartgen knows are placeholders; any other text in braces stays as it is. One
+    of a measurement that has no value is left out with the smallest piece around it
+    (`text_blocks.without`).
     """
-    known = values.keys() | EVIDENCE_PLACEHOLDERS
-    lines = []
-    for line in text.split("\n"):
-        names = [name for name in _PLACEHOLDER.findall(line) if name in known]
-        whole = all(name in values for name in names)
-        kept = line if whole else _without_unfilled(line, values)
-        lines.append(_PLACEHOLDER.sub(lambda m: values.get(m[1], m[0]), kept))
-    return "\n".join(lines)
+    lacking = sorted(EVIDENCE_PLACEHOLDERS - values.keys())
+    if lacking:
+        text = without(text, re.compile(rf"(?<![{{$])\{{(?:{'|'.join(lacking)})\}}"))
+    return _PLACEHOLDER.sub(lambda m: values.get(m[1], m[0]), text)
 
 
-def _without_unfilled(line: str, values: Mapping[str, str]) -> str:
-    unfilled = {f"{{{name}}}" for name in EVIDENCE_PLACEHOLDERS - values.keys()}
-    # Each clause keeps the comma before it, and goes together with it.
-    clauses = _CLAUSE.findall(line)
-    kept = [part for part in clauses if not any(word in part for word in unfilled)]
-    return "".join(kept).lstrip(",，、 ").rstrip()
+def is_emptied(text: str, values: Mapping[str, str]) -> bool:
+    """Tell whether nothing is left of a text, as all of it needs what was not measured."""
+    return bool(text.strip()) and not filled(text, values).strip()
 
 
 def english(loaded: LoadedSpec, machine: str = "") -> Texts:
@@ -84,16 +90,30 @@ def english(loaded: LoadedSpec, machine: str = "") -> Texts:
 
     That is the name of a hardware profile; empty for any.
     """
+    return english_with(loaded, evidence_values(loaded, machine))
+
+
+def english_with(loaded: LoadedSpec, measured: Mapping[str, str]) -> Texts:
+    """Return the texts in the language of the spec, where measurements have these values.
+
+    The title stands in for a summary of which nothing is left, and the summary for a full text.
+    """
     spec = loaded.spec
-    values = facts(spec) | evidence_values(loaded, machine)
-    summary = filled(spec.summary, values)
-    about = filled(loaded.text(spec.about), values) if spec.about is not None else summary
+    values = {**facts(spec), **measured}
+    summary = _or(spec.title, spec.summary, values)
+    about = _or(summary, loaded.text(spec.about), values) if spec.about is not None else summary
     return Texts(
         title=spec.title,
         summary=summary,
         about=_with_settings(about, spec),
         changes=change_notes(spec.changes.get(spec.version, ())),
     )
+
+
+def _or(other: str, text: str, values: Mapping[str, str]) -> str:
+    """Fill a text; return another one where nothing is left of it."""
+    shown = filled(text, values)
+    return other if text.strip() and not shown.strip() else shown
 
 
 def _with_settings(about: str, spec: AppSpec) -> str:
@@ -103,17 +123,24 @@ def _with_settings(about: str, spec: AppSpec) -> str:
 
 def translated(loaded: LoadedSpec, locale: str, machine: str = "") -> Texts:
     """Return the texts of a locale; what it lacks is taken from the spec's own language."""
+    return translated_with(loaded, locale, evidence_values(loaded, machine))
+
+
+def translated_with(loaded: LoadedSpec, locale: str, measured: Mapping[str, str]) -> Texts:
+    """Return the texts of a locale, where measurements have these values."""
     spec = loaded.spec
-    base = english(loaded, machine)
+    base = english_with(loaded, measured)
     entry = spec.i18n[locale]
-    values = facts(spec) | evidence_values(loaded, machine)
+    values = {**facts(spec), **measured}
+    title = entry.title or base.title
+    summary = base.summary if entry.summary is None else _or(title, entry.summary, values)
     about = base.about
     if entry.about is not None:
-        about = _with_settings(filled(loaded.text(entry.about), values), spec)
+        about = _with_settings(_or(summary, loaded.text(entry.about), values), spec)
     notes = entry.changes.get(spec.version)
     return Texts(
-        title=entry.title or base.title,
-        summary=filled(entry.summary, values) if entry.summary is not None else base.summary,
+        title=title,
+        summary=summary,
         about=about,
         changes=base.changes if notes is None else change_notes(notes),
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
@@ -116,10 +115,12 @@ class AppSpec(Part):
         min_length=1,
         description=(
             "One line; {context}, {model}, {image} and {gpu_memory} are filled in, {tps} and "
-            "{acceptance} where there is evidence."
+            "{acceptance} where there is evidence, else their clause is left out."
         ),
     )
-    about: About | None = Field(None, description="Full text, Markdown; or `{from: file}`.")
+    about: About | None = Field(
+        None, description="Full text, Markdown, filled in like the summary; or `{from: file}`."
+    )
     categories: tuple[Text, ...] = Field(("AI",), min_length=1, description="Market categories.")
     icon: Text | None = Field(
         None, description="PNG beside the spec (256x256), by default `icons/NAME.png`; or a URL."
@@ -157,7 +158,7 @@ class AppSpec(Part):
         default_factory=dict, description="Texts in other languages."
     )
     changes: Mapping[Version, Notes] = Field(
-        default_factory=dict, description="What is new, per version."
+        default_factory=dict, description="What is new, per version; shown as it is written."
     )
     manifest: Mapping[str, Any] = Field(
         default_factory=dict, description="Merged into OlaresManifest.yaml, applied last."
@@ -173,9 +174,3 @@ class AppSpec(Part):
             return None
         stated = (mode.memory for mode in self.gpu.modes.values() if mode.memory is not None)
         return self.gpu.memory or next(stated, None)
-
-    @property
-    def placeholders(self) -> frozenset[str]:
-        """Names in braces that occur in the texts."""
-        texts = [self.summary, *(t.summary or "" for t in self.i18n.values())]
-        return frozenset(word for text in texts for word in re.findall(r"\{([a-z_]+)\}", text))

@@ -12,8 +12,7 @@ from pydantic import ValidationError
 from chartgen.document import Document, Path, read_document
 from chartgen.engines import engine_weights
 from chartgen.errors import UnreadableError
-from chartgen.evidence.files import MAX_BYTES as MAX_EVIDENCE_BYTES
-from chartgen.evidence.files import evidence_folder
+from chartgen.evidence.files import evidence_data, evidence_folder
 from chartgen.files import names_in, read_limited
 from chartgen.findings import Finding, Place, in_order
 from chartgen.lint.rules import finding
@@ -200,15 +199,12 @@ def _read_models(spec: AppSpec, folder: FilePath, files: dict[str, bytes]) -> It
 def _read_evidence(
     spec: AppSpec, folder: FilePath, files: dict[str, bytes]
 ) -> dict[str, tuple[str, ...]]:
-    """Add the evidence of an app to its files; return the names in its folder.
-
-    Raises UnreadableError where a file is there and cannot be read.
-    """
+    """Add the evidence of an app to its files, as far as it can be read; return all names."""
     relative = evidence_folder(spec.name)
     names = names_in(folder / relative)
     for name in names:
-        if name.endswith(".json") and (folder / relative / name).is_file():
-            data = read_limited(folder / relative / name, MAX_EVIDENCE_BYTES)
+        data = evidence_data(folder / relative / name) if name.endswith(".json") else None
+        if data is not None:
             files[f"{relative}/{name}"] = data
     return {relative: names}
 

@@ -105,8 +105,13 @@
         const [one, other] = [a, b].map((line) => line.cells[column].dataset.value);
         return number ? one - other : one.localeCompare(other, "en", { numeric: true });
       };
-      const lines = [...board.tBodies[0].rows].sort((a, b) => (ascending ? compare(a, b) : compare(b, a)));
-      board.tBodies[0].append(...lines);
+      // What is not known stays last in both directions, and apps stay with their machine.
+      const unknown = (line) => line.cells[column].dataset.value === "";
+      for (const body of board.tBodies) {
+        const lines = [...body.rows].filter((line) => !line.classList.contains("machine"));
+        lines.sort((a, b) => unknown(a) - unknown(b) || (ascending ? compare(a, b) : compare(b, a)));
+        body.append(...lines);
+      }
       for (const head of heads) head.removeAttribute("aria-sort");
       heads[column].setAttribute("aria-sort", ascending ? "ascending" : "descending");
     };
