@@ -10,6 +10,7 @@ import wave
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from chartgen.market.deploy.secret import Secret
 from chartgen.measure.address import read_endpoint
 from chartgen.measure.connection import Connection
 from chartgen.measure.smoke import Done, smoke
@@ -43,8 +44,8 @@ def words(request: Mapping[str, Any]) -> int:
     return len(str(request["messages"][-1]["content"]).split())
 
 
-def call(name: str = "read_code", arguments: str = '{"door": "north"}') -> dict[str, Any]:
-    """Return a message that calls a tool."""
+def call(name: str = "read_code", arguments: Any = '{"door": "north"}') -> dict[str, Any]:
+    """Return a message that calls a tool; its arguments should be text."""
     function = {"name": name, "arguments": arguments}
     return {
         "role": "assistant",
@@ -118,8 +119,13 @@ def engine(**more: Any) -> ScriptedEngine:
 
 
 def run(
-    url: str, claims: Claims = EVERYTHING, *, seconds: float = 20.0, long: bool = False
+    url: str,
+    claims: Claims = EVERYTHING,
+    *,
+    seconds: float = 20.0,
+    long: bool = False,
+    key: str = "",
 ) -> dict[str, Done]:
     """Run a smoke test and return its checks by name, in their order."""
-    connection = Connection(read_endpoint(url))
+    connection = Connection(read_endpoint(url), Secret(key) if key else None)
     return {one.check.name: one for one in smoke(connection, claims, seconds=seconds, long=long)}

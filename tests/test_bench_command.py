@@ -342,6 +342,32 @@ def test_a_proxy_that_holds_streams_back_is_noticed(spec: Path, capsys: Capture)
     assert "answers came all at once at their end" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("picture", ["nowhere/runs.svg", "apps/smallapp.yaml", "folder.svg"])
+def test_a_picture_that_cannot_be_written_is_told_before_anything_is_asked(
+    spec: Path, capsys: Capture, picture: str
+) -> None:
+    (spec.parent.parent / "folder.svg").mkdir()
+    with ScriptedEngine() as engine:
+        assert bench(spec, engine.url, "--svg", str(spec.parent.parent / picture)) == 2
+        assert engine.chats == []
+    assert "--svg" in capsys.readouterr().err
+    assert spec.read_text().startswith("name:")
+
+
+def test_usage_that_stops_coming_breaks_the_bench(spec: Path, capsys: Capture) -> None:
+    with ScriptedEngine(Script(), Script(), Script(usage="whole")) as engine:
+        assert bench(spec, engine.url, "--runs", "3") == 4
+    assert "a stream has no `usage`, and those before it had one" in capsys.readouterr().err
+    assert evidence(spec) == []
+
+
+def test_less_room_than_is_to_be_filled_is_told(tmp_path: Path, capsys: Capture) -> None:
+    spec = write_spec(tmp_path / "apps", {"engine": {"context": 8192}})
+    assert bench(spec, "http://127.0.0.1:9", "--fill", "90", "--dry-run") == 0
+    # 8,192 less the answer's 2,500 and 1,024 for all the rest.
+    assert "room for a prompt of 4,668, which is 56 % of the context" in capsys.readouterr().err
+
+
 def test_the_largest_bench_fits_in_a_file() -> None:
     run = Run(1234.56789012345678, 1234.56789012345678, 0.12345678901234567, *[10**7] * 4)
     data = measurement_json(Measurement("bench", "smallapp", "1.0.0", runs=(run,) * 2564))
@@ -392,6 +418,27 @@ def test_ctrl_c_keeps_what_has_finished(spec: Path, users: int) -> None:
             out, err = process.communicate(timeout=10)
     assert process.returncode == 130
     assert "END-TO-END" in out
-    assert "stopped after 1 of 10 runs, which are shown; nothing is kept as evidence" in err
+    assert "stopped after 1 of 10 runs, which are shown" in err
     assert "Traceback" not in err
-    assert evidence(spec) == []
+    (kept,) = evidence(spec)
+    assert len(kept.runs) == 2 * users
+    assert kept.settings["standard"] is False
+    assert "it was stopped before its end" in err
+
+
+@pytest.mark.parametrize(("told", "share"), [(2048, True), (1024, False)])
+def test_a_slot_of_llama_cpp_is_no_other_context(
+    tmp_path: Path, capsys: Capture, told: int, share: bool
+) -> None:
+    engine = {"kind": "llamacpp", "context": 4096, "args": {"parallel": 2}}
+    engine |= {"image": "ghcr.io/ggml-org/llama.cpp:server-b11434"}
+    engine |= {"model": {"hf": "owner/model", "file": "a.gguf", "size": "1GB"}}
+    spec = write_spec(tmp_path / "apps", {"engine": engine})
+    with ScriptedEngine(STEADY, flavour="llamacpp", context=told) as served:
+        assert bench(spec, served.url, "--runs", "4") == 0
+    err = capsys.readouterr().err
+    words = "no number from it: the endpoint had a context of 1,024 tokens, and the spec says 4,096"
+    assert (words in err) is not share
+    assert ("the endpoint's context is" in err) is not share
+    (kept,) = evidence(spec)
+    assert (kept.context, kept.settings["standard"]) == (told, share)

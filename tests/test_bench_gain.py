@@ -32,7 +32,7 @@ def measured(market: Path, rates: tuple[float, ...], **told: Any) -> None:
     """Keep an earlier bench of the app as it stood before."""
     app = loaded(market / "apps", BEFORE)
     plain: dict[str, Any] = {"version": "1.2.3", "workload": workload_digest(app)}
-    plain |= {"hardware": "olares-one", "date": "2026-05-20", "runs": tuple(map(Run, rates))}
+    plain |= {"hardware": "olares-one", "date": "2026-05-20", "runs": tuple(map(Run, rates * 4))}
     keep(market / "apps", Measurement("bench", "smallapp", **plain | told))
 
 
@@ -66,7 +66,7 @@ def bench(
 ) -> str:
     """Set the app, measure it at a rate, and return what is noted of speeds."""
     write_spec(market / "apps", spec)
-    with pytest.MonkeyPatch.context() as patch, ScriptedEngine() as engine:
+    with pytest.MonkeyPatch.context() as patch, ScriptedEngine(context=16384) as engine:
         patch.setattr("chartgen.measure.runs.timed_run", lambda *_, **__: Run(rate))
         assert main(["-C", str(market), "bench", "smallapp", engine.url, *more]) == 0
     notes = [line for line in capsys.readouterr().err.splitlines() if " → " in line]

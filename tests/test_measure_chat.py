@@ -10,7 +10,7 @@ import pytest
 from chartgen.evidence.record import Run
 from chartgen.measure.address import read_endpoint
 from chartgen.measure.chat import NoUsageError, chat_limits, timed_run
-from chartgen.measure.connection import Connection, Received, Trouble
+from chartgen.measure.connection import Connection, Limits, Received, Reply, Trouble
 from chartgen.measure.faults import EndpointError
 from chartgen.measure.metrics import Drafts
 from chartgen.measure.prompt import filler, game_prompt
@@ -20,31 +20,53 @@ PLAN = BenchPlan("smallapp")
 
 
 class Recorded:
-    """A connection that brings one recorded stream."""
+    """A connection that brings one recorded answer, and keeps the limits that it was given."""
 
     address = read_endpoint("http://127.0.0.1")
 
     def __init__(self, *events: tuple[float, str], trouble: Trouble | None = None) -> None:
         pieces = tuple((at, f"data: {data}\n\n".encode()) for at, data in events)
         self.received = Received(200, "", 10.0, pieces[-1][0], pieces, trouble)
+        self.reply = Reply(200, "application/json", b"{}", 8.0)
+        self.limits: Limits | None = None
+
+    @classmethod
+    def whole(cls, document: object) -> Recorded:
+        """Return one whose answer is not streamed, and took 8 s."""
+        body = json.dumps(document).encode()
+        recorded = cls((18.0, "[DONE]"))
+        recorded.reply = Reply(200, "application/json", body, 8.0)
+        recorded.received = Received(200, "application/json", 10.0, 18.0, ((18.0, body),))
+        return recorded
 
     def stream(self, *_: object, **__: object) -> Received:
         return self.received
 
+    def post(self, path: str, body: object, limits: Limits) -> Reply:
+        self.limits = limits
+        return self.reply
+
     def redact(self, text: str) -> str:
-        return text
+        return text.replace("marker-key", "[secret]")
 
 
 def word(text: str, finish: str | None = None) -> str:
     return json.dumps({"choices": [{"delta": {"content": text}, "finish_reason": finish}]})
 
 
-def counted(tokens: int) -> str:
+def counted(tokens: float) -> str:
     return json.dumps({"choices": [], "usage": {"prompt_tokens": 9, "completion_tokens": tokens}})
 
 
-def run_of(recorded: Recorded) -> Run:
-    return timed_run(cast("Connection", recorded), PLAN.request(0), PLAN.limits)
+def answer(tokens: float = 40, finish: str = "stop", **more: object) -> dict[str, object]:
+    """Return a whole answer."""
+    choice = {"message": {"role": "assistant", "content": "Hi"}, "finish_reason": finish}
+    return {"choices": [choice], "usage": {"completion_tokens": tokens}, **more}
+
+
+def run_of(recorded: Recorded, *, streaming: bool = True) -> Run:
+    connection = cast("Connection", recorded)
+    return timed_run(connection, PLAN.request(0), PLAN.limits, streaming=streaming)
 
 
 def test_rates_come_from_counts_and_times() -> None:
@@ -85,6 +107,66 @@ def test_events_are_never_counted() -> None:
         run_of(Recorded((12.0, word("a", "stop")), (12.0, "[DONE]")))
 
 
+@pytest.mark.parametrize("tokens", [99_999, 1e12, 2517])
+@pytest.mark.parametrize("streaming", [True, False])
+def test_more_tokens_than_were_allowed_are_no_count(tokens: float, streaming: bool) -> None:
+    recorded = Recorded.whole(answer(tokens))
+    if streaming:
+        recorded = Recorded((12.0, word("a", "stop")), (12.0, counted(tokens)), (12.0, "[DONE]"))
+    with pytest.raises(EndpointError, match="although 2,500 were allowed at most"):
+        run_of(recorded, streaming=streaming)
+
+
+def test_the_last_step_of_an_engine_may_count_a_few_more() -> None:
+    assert run_of(Recorded.whole(answer(2516)), streaming=False).completion_tokens == 2516
+
+
+@pytest.mark.parametrize(
+    ("document", "fault"),
+    [
+        (answer(error={"message": "boom"}, choices=[]), "it sent an error: boom"),
+        (answer(choices=[]), "it has no message"),
+        (answer(finish="abort"), "was given up"),
+        ("Hi", "is no JSON object"),
+    ],
+)
+def test_a_whole_answer_that_is_none_is_no_run(document: object, fault: str) -> None:
+    with pytest.raises(EndpointError, match=fault):
+        run_of(Recorded.whole(document), streaming=False)
+
+
+def test_an_answer_that_is_not_streamed_is_silent_until_it_is_whole() -> None:
+    recorded = Recorded.whole(answer())
+    assert run_of(recorded, streaming=False).tokens_per_second == 40 / 8
+    assert recorded.limits is not None
+    # 2,500 tokens at the slowest rate, and what else may be silent: more than any answer lasts.
+    assert recorded.limits.silence_seconds == recorded.limits.total_seconds == 3600
+
+
+def test_an_endpoint_that_does_not_stream_is_measured_without() -> None:
+    with pytest.raises(NoUsageError):
+        run_of(Recorded.whole(answer()))
+
+
+@pytest.mark.parametrize("at", [3.0, 15.0])
+def test_a_limit_of_the_bench_is_not_the_proxy_s(at: float) -> None:
+    stalled = Recorded((10.0 + at, word("a")), trouble=Trouble("stalled", "nothing came for 15 s"))
+    with pytest.raises(EndpointError, match="--stall allows a longer silence"):
+        run_of(stalled)
+
+
+def test_words_of_an_error_are_told_although_the_proxy_s_patience_is_over() -> None:
+    error = json.dumps({"error": {"message": "out of memory"}})
+    with pytest.raises(EndpointError, match="it sent an error: out of memory"):
+        run_of(Recorded((12.0, word("a")), (25.0, error)))
+
+
+def test_no_error_holds_the_key() -> None:
+    with pytest.raises(EndpointError, match="secret") as told:
+        run_of(Recorded((12.0, word("", "no marker-key"))))
+    assert "marker" not in str(told.value)
+
+
 @pytest.mark.parametrize("at", [15.1, 24.9])
 def test_a_stream_that_ends_with_the_proxys_patience_says_so(at: float) -> None:
     ends_early = Recorded((12.0, word("a")), (at, word("b")))
@@ -107,21 +189,18 @@ def test_the_prompt_alone_is_the_same_for_all() -> None:
 
 
 @pytest.mark.parametrize(
-    ("plan", "standard"),
+    ("plan", "unusual"),
     [
-        (BenchPlan("a"), True),
-        (BenchPlan("b", runs=4, warm_up=2, silence_seconds=9), True),
-        (BenchPlan("a", runs=3), False),
-        (BenchPlan("a", users=2), False),
-        (BenchPlan("a", prompt_tokens=2000), False),
-        (BenchPlan("a", image=True), False),
-        (BenchPlan("a", max_tokens=500), False),
-        (BenchPlan("a", temperature=0), False),
+        (BenchPlan("a"), ()),
+        (BenchPlan("b", runs=3, warm_up=2, silence_seconds=9), ()),
+        (BenchPlan("a", users=2), ("number of users",)),
+        (BenchPlan("a", prompt_tokens=2000), ("length of prompts",)),
+        (BenchPlan("a", image=True), ("question (no picture)",)),
+        (BenchPlan("a", max_tokens=500, temperature=0), ("length of answers", "temperature")),
     ],
 )
-def test_only_the_usual_request_is_compared(plan: BenchPlan, standard: bool) -> None:
-    assert plan.settings()["standard"] == standard
-    assert plan.settings(streaming=False)["standard"] is False
+def test_only_the_usual_request_is_compared(plan: BenchPlan, unusual: tuple[str, ...]) -> None:
+    assert plan.unusual == unusual
 
 
 def test_filler_has_as_many_words_as_asked_for() -> None:

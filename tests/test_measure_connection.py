@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import http.client
 import socket
 import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from functools import partial
 
 import pytest
 
 from chartgen.market.deploy.secret import Secret
 from chartgen.measure.address import read_endpoint
 from chartgen.measure.connection import Connection, Limits, NoReplyError, Trouble
-from chartgen.measure.faults import broken, refused
 from tests.scripted_engine import ScriptedEngine
 
 pytestmark = pytest.mark.loopback
@@ -72,10 +71,28 @@ def test_a_stream_that_says_it_is_done_is_whole_although_the_server_holds_on() -
 
 
 @pytest.mark.parametrize(
+    ("parts", "body"),
+    [
+        ((b"data: [DO", b"NE]\n", b"\n"), b"data: [DONE]\n"),
+        ((b"data: a\n\ndata:[DONE]",), b"data: a\n\ndata:[DONE]"),
+        ((b'data: "data: [DONE]', b'"\n\n', b"data: [DONE]\n"), None),
+        ((b"data: " + b"x" * 99 + b"[DONE]", b"\n", b"data: [DONE]\n"), None),
+    ],
+)
+def test_a_stream_is_done_with_a_line_of_its_own(
+    parts: tuple[bytes, ...], body: bytes | None
+) -> None:
+    with answering(HEAD + b"\r\n", *parts, pause=0.05, hold=True) as url:
+        received = Connection(read_endpoint(url)).stream("/x", {}, limits(), end=b"[DONE]")
+    assert received.trouble is None
+    assert received.body == (b"".join(parts) if body is None else body)
+
+
+@pytest.mark.parametrize(
     ("parts", "kind"),
     [
         ((b"",), "cut"),
-        ((b"SSH-2.0-OpenSSH_9.2\r\n",), "cut"),
+        ((b"SSH-2.0-OpenSSH_9.2\r\n",), "foreign"),
         ((HEAD + b"content-length: 5\r\n\r\nab",), "cut"),
         ((CHUNKED + b"5\r\nab",), "cut"),
         ((CHUNKED + b"2\r\nab\r\n",), "cut"),
@@ -105,24 +122,99 @@ def test_hanging_up_ends_an_answer_that_has_begun(head: bytes) -> None:
 def test_hanging_up_counts_for_a_connection_that_is_coming_about(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    plain = http.client.HTTPConnection.connect
+    plain = socket.socket.connect
 
-    def connect(own: http.client.HTTPConnection) -> None:
-        plain(own)
+    def connect(own: socket.socket, where: tuple[str, int]) -> None:
+        plain(own, where)
         connection.hang_up()
 
-    monkeypatch.setattr(http.client.HTTPConnection, "connect", connect)
     with answering(CHUNKED, hold=True) as url:
         connection = Connection(read_endpoint(url))
+        monkeypatch.setattr(socket.socket, "connect", connect)
         with pytest.raises(NoReplyError) as error:
             connection.stream("/x", {}, limits(silence=20), end=b"[DONE]")
+        monkeypatch.undo()
     assert error.value.trouble.kind == "stopped"
+
+
+@contextmanager
+def taking_nobody() -> Iterator[str]:
+    """Listen with a full queue, so that whoever connects waits."""
+    with ExitStack() as stack:
+        server = stack.enter_context(socket.socket())
+        server.bind(("127.0.0.1", 0))
+        server.listen(0)
+        for _ in range(4):
+            waiting = stack.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(server.getsockname())
+        yield f"http://127.0.0.1:{server.getsockname()[1]}"
+
+
+@pytest.mark.parametrize(
+    ("place", "scheme"),
+    [(taking_nobody, "http:"), (partial(answering, hold=True), "https:")],
+    ids=["connection", "greeting of TLS"],
+)
+def test_hanging_up_reaches_who_waits_for_a_connection(
+    place: Callable[[], AbstractContextManager[str]], scheme: str
+) -> None:
+    with place() as url:
+        connection = Connection(read_endpoint(url.replace("http:", scheme)))
+        threading.Timer(0.2, connection.hang_up).start()
+        began = time.monotonic()
+        with pytest.raises(NoReplyError) as error:
+            connection.get("/metrics")
+        waited = time.monotonic() - began
+    assert error.value.trouble.kind == "stopped"
+    assert waited < 2
+
+
+def event(data: bytes) -> bytes:
+    """Return a chunk with one event."""
+    line = b"data: " + data + b"\n\n"
+    return b"%x\r\n%s\r\n" % (len(line), line)
 
 
 def test_silence_ends() -> None:
     with answering(CHUNKED, hold=True) as url:
         found = trouble(url, limits(silence=0.2))
     assert found == Trouble("stalled", "nothing came for 0.2 s")
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        (CHUNKED, event(b"word"), *[b"8\r\n: ping\n\n\r\n"] * 30),
+        (CHUNKED, event(b"word"), *[event(b"")] * 30),
+        (CHUNKED, event(b"word"), *[event(b"alive")] * 30),
+        (CHUNKED, event(b"word"), *[b"1\r\nx\r\n"] * 30),
+        (HEAD, b"x: ", *[b"y"] * 30),
+        (b"HTTP/1.1 100 Continue\r\n\r\n",) * 30,
+    ],
+    ids=["comments", "empty events", "events that say nothing", "no line", "head", "100"],
+)
+def test_signs_of_life_end_no_silence(parts: tuple[bytes, ...]) -> None:
+    with answering(*parts, pause=0.1) as url:
+        connection = Connection(read_endpoint(url))
+        began = time.monotonic()
+        try:
+            received = connection.stream(
+                "/x", {}, limits(silence=0.5), end=b"[DONE]", says=lambda data: data != b"alive"
+            )
+            found = received.trouble
+        except NoReplyError as error:
+            found = error.trouble
+        waited = time.monotonic() - began
+    assert found is not None
+    assert (found.kind, found.reason[-14:]) == ("stalled", "came for 0.5 s")
+    assert waited < 2
+
+
+def test_an_answer_may_last_while_it_says_something() -> None:
+    words = [event(b"word")] * 12
+    with answering(CHUNKED, *words, event(b"[DONE]"), pause=0.1) as url:
+        assert trouble(url, limits(silence=0.8)) is None
 
 
 @pytest.mark.parametrize(
@@ -157,6 +249,20 @@ def test_a_page_that_ends_early_is_none() -> None:
         Connection(read_endpoint(url)).get("/metrics")
 
 
+def test_a_large_request_that_is_refused_early() -> None:
+    refusal = b"HTTP/1.1 413 Too Large\r\ncontent-length: 5\r\n\r\nlarge"
+    with answering(refusal) as url:
+        connection = Connection(read_endpoint(url))
+        reply = connection.post("/x", {"prompt": "x" * 20_000_000}, limits())
+    assert (reply.status, reply.body) == (413, b"large")
+
+
+def test_of_a_refusal_the_status_is_enough() -> None:
+    with answering(b"HTTP/1.1 500 Oh\r\ncontent-length: 5\r\n\r\nab") as url:
+        reply = Connection(read_endpoint(url)).get("/metrics")
+    assert (reply.status, reply.body) == (500, b"ab")
+
+
 def test_hanging_up_ends_what_waits_and_lets_nothing_begin() -> None:
     with answering(CHUNKED, hold=True) as url:
         connection = Connection(read_endpoint(url))
@@ -182,8 +288,27 @@ def test_a_server_without_tls() -> None:
     assert (found.kind, "does not speak TLS" in found.reason) == ("tls", True)
 
 
+# Fatal, unrecognized_name (RFC 8446 §6).
+ALERT = b"\x15\x03\x03\x00\x02\x02\x70"
+
+
+def test_an_alert_of_tls_is_told() -> None:
+    with answering(ALERT) as url:
+        found = trouble(url.replace("http:", "https:"), limits())
+    assert found is not None
+    assert found.kind == "tls"
+    assert "broke off TLS" in found.reason
+    assert "unrecognized name" in found.reason
+
+
+def test_plain_http_at_a_port_of_tls() -> None:
+    with answering(ALERT) as url, pytest.raises(NoReplyError) as error:
+        Connection(read_endpoint(url)).get("/metrics")
+    assert error.value.trouble.kind == "https"
+
+
 def test_a_server_that_waits_for_more_than_a_tls_greeting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("chartgen.measure.connection.CONNECT_SECONDS", 0.2)
+    monkeypatch.setattr("chartgen.measure.plugs.CONNECT_SECONDS", 0.2)
     with answering(hold=True) as url:
         found = trouble(url.replace("http:", "https:"), limits())
     assert found is not None
@@ -214,36 +339,51 @@ def test_the_key_is_sent_and_never_shown() -> None:
     assert connection.redact("bad key\nmarker-key-123 ") == "bad key [secret]"
 
 
+KEY = "marker-key/123"
+
+
 @pytest.mark.parametrize(
-    ("make", "words"),
+    "echo",
     [
-        (lambda: refused("a chat completion", "http://x", 401, "Invalid", 0.1), "CHARTGEN_API_KEY"),
-        (lambda: refused("a chat completion", "http://x", 404, "", 0.1), "/v1/chat/completions"),
-        (lambda: refused("a chat completion", "http://x", 302, "", 0.1), "no redirect"),
-        (lambda: refused("a chat completion", "http://x", 429, "", 0.1), "--users"),
-        (lambda: refused("a chat completion", "http://x", 503, "", 0.1), "loading"),
-        (lambda: refused("a chat completion", "http://x", 500, "boom", 0.1), "HTTP 500: boom;"),
-        (lambda: refused("a chat completion", "http://x", 504, "", 15.02), "apiTimeout: 0"),
-        (lambda: broken("a chat completion", "http://x", Trouble("cut", "y"), 15.1), "apiTimeout"),
+        b"marker-key/123",
+        b'{"error": "marker-key\\/123"}',
+        b'{"error": "\\u006dark\\u0065r-key\\u002F123"}',
     ],
+    ids=["plain", "backslash", "codes"],
 )
-def test_each_fault_says_what_to_do(make: Callable[[], Exception], words: str) -> None:
-    assert words in str(make())
+@pytest.mark.parametrize("cut", [0, 5, 17])
+def test_an_echoed_key_never_comes_in(echo: bytes, cut: int) -> None:
+    def chunk(data: bytes) -> bytes:
+        return b"%x\r\n%s\r\n" % (len(data), data)
+
+    parts = [chunk(part) for part in (b"a " + echo[:cut], echo[cut:] + b" z\n") if part]
+    kind = b"content-type: text/Marker-Key/123; charset=x\r\ntransfer"
+    with answering(CHUNKED.replace(b"transfer", kind), *parts, b"0\r\n\r\n", pause=0.02) as url:
+        received = Connection(read_endpoint(url), Secret(KEY)).stream("/x", {}, limits(), end=b"E")
+    assert received.body.startswith(b"a ")
+    assert received.body.endswith(b" z\n")
+    assert b"[secret]" in received.body
+    assert b"key" not in received.body
+    assert len(received.pieces) == 2
+    assert received.media_type == "text/[secret]"
 
 
-@pytest.mark.parametrize("seconds", [3.0, 14.0, 16.0, 60.0])
-def test_a_cut_at_another_time_is_not_the_proxy(seconds: float) -> None:
-    text = str(broken("a chat completion", "http://x", Trouble("cut", "y"), seconds))
-    assert "proxy" not in text
+def test_a_key_that_is_a_word_leaves_documents_readable() -> None:
+    body = b'{"usage": null}'
+    with answering(HEAD + b"content-length: 15\r\n\r\n" + body) as url:
+        connection = Connection(read_endpoint(url), Secret("null"))
+        assert connection.get("/x").json() == {"usage": None}
+    assert connection.redact("it is null") == "it is [secret]"
 
 
 def test_a_certificate_that_is_not_trusted(monkeypatch: pytest.MonkeyPatch) -> None:
-    def connect(self: http.client.HTTPSConnection) -> None:
+    def greet(self: ssl.SSLSocket) -> None:
         error = ssl.SSLCertVerificationError(1, "certificate verify failed")
         error.verify_message = "self-signed certificate"
         raise error
 
-    monkeypatch.setattr(http.client.HTTPSConnection, "connect", connect)
-    found = trouble("https://127.0.0.1", limits())
+    monkeypatch.setattr(ssl.SSLSocket, "do_handshake", greet)
+    with answering(hold=True) as url:
+        found = trouble(url.replace("http:", "https:"), limits())
     reason = "its certificate could not be verified: self-signed certificate"
     assert found == Trouble("tls", reason)

@@ -84,3 +84,9 @@ def test_drafts_between_two_readings(
 
 def test_nothing_drafted_has_no_acceptance() -> None:
     assert Drafts(0, 0).acceptance is None
+
+
+@pytest.mark.parametrize("count", ["1e30", "9.3e18"])
+def test_counters_that_no_engine_has_are_not_taken(count: str) -> None:
+    text = f"vllm:spec_decode_num_draft_tokens {count}\nvllm:spec_decode_num_accepted_tokens 1\n"
+    assert draft_counters(text) is None

@@ -8,7 +8,15 @@ from typing import Any
 import pytest
 
 from chartgen.measure.connection import Received
-from chartgen.measure.stream import ToolCall, Usage, error_text, read_stream, read_tool_calls
+from chartgen.measure.stream import (
+    ToolCall,
+    Usage,
+    error_text,
+    read_stream,
+    read_tool_calls,
+    says_something,
+    whole_fault,
+)
 
 DONE = b"data: [DONE]\n\n"
 
@@ -52,6 +60,9 @@ def test_times_are_those_of_the_first_and_last_words() -> None:
         {"reasoning": "x"},
         {"content": None, "tool_calls": [{"index": 0, "function": {"name": "f"}}]},
         {"tool_calls": [{"index": 0, "function": {"arguments": "{"}}]},
+        {"thinking": "x"},
+        {"content": [{"type": "thinking", "thinking": [{"type": "text", "text": "x"}]}]},
+        {"function_call": {"name": "f", "arguments": "{"}},
     ],
 )
 def test_each_kind_of_word_is_a_first_token(delta: dict[str, Any]) -> None:
@@ -66,6 +77,7 @@ def test_each_kind_of_word_is_a_first_token(delta: dict[str, Any]) -> None:
         {"content": None},
         {"tool_calls": []},
         {"tool_calls": [{"index": 0, "function": {"arguments": ""}}]},
+        {"role": "assistant", "id": "a", "name": "b", "thinking": "", "details": [{"type": "c"}]},
     ],
 )
 def test_an_empty_delta_is_no_token(delta: dict[str, Any]) -> None:
@@ -129,10 +141,103 @@ def test_drafts_of_llamacpp_are_read() -> None:
             "it sent an error: out of memory",
         ),
         ((b'data: {"error": 7}\n',), "it sent an error: 7"),
+        (
+            (b'event: error\ndata: {"message": "boom", "code": 500}\n\n',),
+            "it sent an error: boom",
+        ),
+        ((b"event: error\r\ndata: boom\r\n\r\n",), "it sent an error: boom"),
+        ((b'{\n  "error": {\n "message": "quota"\n}\n}\n',), "it sent an error: quota"),
+        (
+            (b'data: {"x": "', *[b"x" * 64] * 20_000, b'"}\n\n', DONE),
+            "it sent a line of more than 1,048,576 bytes",
+        ),
     ],
 )
 def test_what_is_no_whole_stream_is_a_fault(pieces: tuple[bytes, ...], fault: str) -> None:
     assert read_stream(received(*pieces)).fault == fault
+
+
+@pytest.mark.parametrize("finish", ["error", "abort", "content_filter"])
+def test_an_answer_that_was_given_up_is_a_fault(finish: str) -> None:
+    stream = read_stream(received(event({"content": "x"}, finish), event(usage=USAGE), DONE))
+    assert stream.fault == f"the answer was given up (finish_reason '{finish}')"
+
+
+@pytest.mark.parametrize("finish", ["stop", "length", "tool_calls", "function_call", None])
+def test_an_answer_that_came_to_its_end_is_none(finish: str | None) -> None:
+    assert read_stream(received(event({"content": "x"}, finish), DONE)).fault == ""
+
+
+@pytest.mark.parametrize("error", [None, "", {}, False])
+def test_an_error_that_is_none_ends_no_stream(error: Any) -> None:
+    stream = read_stream(received(event({"content": "x"}, error=error), DONE))
+    assert (stream.text, stream.fault) == ("x", "")
+
+
+def test_the_kind_of_an_event_ends_with_it() -> None:
+    other = b"event: error\n: but without data\n\n"
+    stream = read_stream(received(other, event({"content": "x"}, "stop"), DONE))
+    assert (stream.text, stream.fault) == ("x", "")
+
+
+ANSWER: dict[str, Any] = {
+    "choices": [{"message": {"role": "assistant", "content": "Hi"}, "finish_reason": "stop"}],
+    "usage": USAGE,
+}
+
+
+@pytest.mark.parametrize("indent", [None, 2])
+def test_an_answer_in_one_document_is_no_stream(indent: int | None) -> None:
+    stream = read_stream(received(b"\n", json.dumps(ANSWER, indent=indent).encode()))
+    assert not stream.streamed
+    assert stream.fault == "it is no stream, the answer came as one document"
+
+
+def test_events_without_a_field_are_still_a_stream() -> None:
+    line = event({"content": "x"}, "stop").removeprefix(b"data: ")
+    stream = read_stream(received(line))
+    assert (stream.text, stream.streamed, stream.fault) == ("x", True, "")
+
+
+@pytest.mark.parametrize(
+    ("document", "fault"),
+    [
+        (ANSWER, ""),
+        (ANSWER | {"error": None}, ""),
+        (ANSWER | {"error": {"message": "boom"}}, "it sent an error: boom"),
+        (ANSWER | {"choices": []}, "it has no message"),
+        (
+            {"choices": [{"message": {"content": "x"}, "finish_reason": "error"}]},
+            "the answer was given up (finish_reason 'error')",
+        ),
+        (
+            {"choices": [{"message": {"role": "assistant", "content": ""}}]},
+            "its message is empty",
+        ),
+        ({"choices": [{"message": {"content": None}, "finish_reason": "length"}]}, ""),
+        ([ANSWER], "it is no JSON object"),
+    ],
+)
+def test_the_fault_of_a_whole_answer(document: Any, fault: str) -> None:
+    assert whole_fault(document) == fault
+
+
+@pytest.mark.parametrize(
+    ("data", "says"),
+    [
+        (event({"content": "x"}), True),
+        (event({}, "stop"), True),
+        (event(usage=USAGE), True),
+        (event(error={"message": "x"}), True),
+        (b"data: <html>", True),
+        (event({"role": "assistant", "content": ""}), False),
+        (event({"content": None}, usage=None), False),
+        (event(), False),
+        (b"data: {}", False),
+    ],
+)
+def test_more_than_a_sign_of_life(data: bytes, says: bool) -> None:
+    assert says_something(data.removeprefix(b"data: ").strip()) == says
 
 
 def test_a_finished_stream_without_its_last_event_is_whole() -> None:
@@ -183,6 +288,7 @@ def test_tool_calls_of_a_whole_message() -> None:
         ({"message": "no"}, "no"),
         ({"detail": "Not Found"}, "Not Found"),
         ({"error": "no"}, "no"),
+        ({"error": None, "message": "no"}, "no"),
         ({"error": "no room " * 40}, "no room " * 24 + "no room…"),
         ("no", ""),
         (None, ""),

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import json
+import string
 from dataclasses import replace
 from typing import Any
 
@@ -10,10 +12,10 @@ import pytest
 from PIL import Image
 
 from chartgen.measure.address import read_endpoint
-from chartgen.measure.connection import Connection, Reply
+from chartgen.measure.connection import Connection
 from chartgen.measure.faults import EndpointError
-from chartgen.measure.smoke import smoke, tells_of_release
-from chartgen.measure.smoke_asking import Asking
+from chartgen.measure.smoke import reach, smoke, why_untold
+from chartgen.measure.smoke_context import letters
 from chartgen.measure.smoke_image import plain_png
 from chartgen.measure.smoke_report import smoke_text, verdict
 from tests.scripted_engine import Script
@@ -52,7 +54,7 @@ def test_sound_engine_passes_everything() -> None:
         done = run(server.url, long=True)
     assert list(done) == ORDER
     assert {one.check.outcome for one in done.values()} == {"passed"}
-    assert tells_of_release(list(done.values()))
+    assert why_untold(list(done.values())) == ""
 
 
 def test_only_the_endpoint_of_the_address_is_asked() -> None:
@@ -97,11 +99,6 @@ FAULTS: dict[str, tuple[str, dict[str, Script], str]] = {
         "text",
         {"text": said(None, reasoning_content="Hm, a greeting ...")},
         "it only thought and gave no answer",
-    ),
-    "page of a proxy": (
-        "text",
-        {"text": Script(status=502, body="<html>Bad Gateway</html>")},
-        "a proxy did not reach the engine",
     ),
     "no usage in the stream": ("streaming", {"streaming": Script(usage="none")}, "no usage"),
     "zero usage in the stream": ("streaming", {"streaming": Script(usage="zero")}, "0 tokens"),
@@ -157,16 +154,16 @@ FAULTS: dict[str, tuple[str, dict[str, Script], str]] = {
         {"context": refused(400, "bad request")},
         "the words do not say why",
     ),
-    "context behind a login": (
-        "context",
-        {"context": refused(401, "bad key")},
-        "1,000 tokens: HTTP 401",
-    ),
     "context crashes": ("context", {"context": refused(500, "out of memory")}, "out of memory"),
     "long prompt cut": (
         "long",
         {"long": Script(tokens=1, prompt_tokens=100)},
-        "counts no more tokens",
+        "counts 100 tokens for 25 letters and 100 for 125",
+    ),
+    "long prompt counted as nothing": (
+        "long",
+        {"long": Script(tokens=1, prompt_tokens=0)},
+        "does not count the tokens",
     ),
     "long prompt refused": ("long", {"long": refused(400, "too long")}, "HTTP 400: too long"),
 }
@@ -179,49 +176,7 @@ def test_fault_fails_its_own_check(name: str, scripts: dict[str, Script], words:
     failed = {other for other, one in done.items() if one.check.outcome == "failed"}
     assert failed == {name}
     assert words in done[name].check.detail
-    assert tells_of_release(list(done.values()))
-
-
-BROKEN: dict[str, tuple[str, dict[str, Script], str]] = {
-    "stream stalls": (
-        "streaming",
-        {"streaming": Script(fault="stall", fault_after=3)},
-        "the answer had not ended after 1 s",
-    ),
-    "stream ends early": (
-        "streaming",
-        {"streaming": Script(fault="end", fault_after=3)},
-        "it ended early",
-    ),
-    "stream is cut": (
-        "streaming",
-        {"streaming": Script(fault="cut", fault_after=3)},
-        "the stream broke",
-    ),
-    "rubbish": (
-        "streaming",
-        {"streaming": Script(fault="rubbish", fault_after=3)},
-        "no event: '<html>Bad Gateway</html>'",
-    ),
-    "error as an event": (
-        "streaming",
-        {"streaming": Script(fault="error", fault_after=3)},
-        "engine died",
-    ),
-    "answer stalls": ("text", {"text": Script(delay_seconds=20)}, "no answer"),
-}
-
-
-@pytest.mark.parametrize(("name", "scripts", "words"), BROKEN.values(), ids=BROKEN)
-def test_broken_answer_is_bounded_and_never_kept(
-    name: str, scripts: dict[str, Script], words: str
-) -> None:
-    with engine(answer=answering(**scripts)) as server:
-        done = run(server.url, replace(EVERYTHING, speech=NO, embedding=NO), seconds=1.0)
-    assert {other for other, one in done.items() if one.check.outcome == "failed"} == {name}
-    assert words in done[name].check.detail
-    assert done[name].broken
-    assert not tells_of_release(list(done.values()))
+    assert why_untold(list(done.values())) == ""
 
 
 POSTS: dict[str, tuple[str, tuple[int, str, bytes], str]] = {
@@ -244,6 +199,11 @@ POSTS: dict[str, tuple[str, tuple[int, str, bytes], str]] = {
     "not numbers": (
         "embedding",
         (200, "application/json", vectors([float("nan")], [1.0])),
+        "no number",
+    ),
+    "a number that no float holds": (
+        "embedding",
+        (200, "application/json", vectors([1, 10**400], [2, 1])),
         "no number",
     ),
     "different lengths": (
@@ -274,7 +234,7 @@ def test_fault_of_vectors_and_speech(name: str, post: tuple[int, str, bytes], wo
         ({"healthy": False}, "health", "GET /health: HTTP 503"),
         ({"pages": {"/health": (404, "")}}, "health", "GET /health: HTTP 404"),
         ({"models": ("other", "second")}, "models", "the endpoint has other, second"),
-        ({"models": ()}, "models", "the endpoint has no model"),
+        ({"models": ()}, "models", "the endpoint has no model at all"),
         ({"pages": {"/v1/models": (404, "")}}, "models", "check the address"),
         ({"pages": {"/v1/models": (200, "<html>")}}, "models", "no list of models"),
     ],
@@ -291,7 +251,7 @@ def test_without_the_model_nothing_else_is_asked() -> None:
         done = run(server.url)
     assert [one.check.outcome for one in list(done.values())[2:]] == ["skipped"] * 8
     assert server.chats == []
-    assert not tells_of_release(list(done.values()))
+    assert why_untold(list(done.values())) != ""
 
 
 def test_alias_of_a_model_is_a_served_name() -> None:
@@ -331,6 +291,28 @@ def test_context_that_nobody_states_is_not_checked() -> None:
     assert done["context"].check.outcome == done["long"].check.outcome == "skipped"
 
 
+@pytest.mark.parametrize("stated", [10**12, int(1e30), -5, 0, 4096.0, "4096", True])
+def test_context_that_no_model_has_is_not_stated(stated: object) -> None:
+    listed = json.dumps({"data": [{"id": "smallapp", "max_model_len": stated}]})
+    with engine(pages={"/v1/models": (200, listed)}) as server:
+        done = run(server.url, replace(EVERYTHING, context=None), long=True)
+    assert "nor the server states" in done["context"].check.detail
+    assert max(len(json.dumps(body)) for body in server.chats) < 10_000
+
+
+def test_context_that_a_spec_makes_up_is_not_asked_for() -> None:
+    with engine() as server:
+        done = run(server.url, replace(EVERYTHING, context=10**12), long=True)
+    assert done["context"].check.outcome == done["long"].check.outcome == "skipped"
+    assert done["context"].check.detail == "no model has a context of 1,000,000,000,000 tokens"
+
+
+def test_letters_are_counted() -> None:
+    assert letters(3) == "a b c"
+    assert letters(28).split() == [*string.ascii_lowercase, "a", "b"]
+    assert letters(0) == letters(-3) == ""
+
+
 def test_speech_app_needs_no_list_of_models() -> None:
     claims = replace(EVERYTHING, served_name=None, chat=NO, vision=NO, tools=NO, embedding=NO)
     with engine(pages={"/v1/models": (404, "")}) as server:
@@ -362,23 +344,14 @@ def test_endpoint_that_dies_is_asked_no_more() -> None:
 )
 def test_nobody_is_let_in(pages: dict[str, tuple[int, str]], key: str, words: str) -> None:
     with engine(pages=pages, api_key=key) as server, pytest.raises(EndpointError, match=words):
-        run(server.url)
+        reach(Connection(read_endpoint(server.url)), 5.0)
 
 
 def test_nothing_listens() -> None:
     with engine() as server:
         url = server.url
     with pytest.raises(EndpointError, match="nothing listens there"):
-        run(url)
-
-
-@pytest.mark.parametrize(
-    ("seconds", "words"),
-    [(15.1, "Olares' proxy"), (3.0, "a proxy did not wait for the engine")],
-)
-def test_time_that_a_proxy_allows_is_recognised(seconds: float, words: str) -> None:
-    asking = Asking(Connection(read_endpoint("http://127.0.0.1:9")), "smallapp", 1.0)
-    assert words in asking.refusal(Reply(504, "text/html", b"<html>", seconds))
+        reach(Connection(read_endpoint(url)), 5.0)
 
 
 def test_text_of_a_test_cuts_nothing() -> None:

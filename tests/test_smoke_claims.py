@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from chartgen.measure.smoke_claims import Claims, claims_of
+from chartgen.measure.smoke_claims import Claims, claims_of, served_name
 from chartgen.models.beside import shelf_of
 from chartgen.models.facts import ModelFacts, Vision
 from chartgen.models.store import Shelf
@@ -143,6 +143,7 @@ def test_summary_of_a_container_claims(tmp_path: Path, summary: str, wanted: set
 )
 def test_served_name(tmp_path: Path, engine: dict[str, Any], name: str | None) -> None:
     assert claims(tmp_path, engine=engine).served_name == name
+    assert served_name(loaded(tmp_path, {"engine": engine}).spec) == name
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,9 @@ import pytest
 
 from chartgen.cli import main
 from chartgen.evidence.record import Measurement, parse_measurement
+from tests.hanging import hanging
 from tests.scripted_engine import Script
-from tests.smoking import CONTEXT, answering, engine, refused
+from tests.smoking import CONTEXT, answering, call, engine, refused, said
 from tests.specs import write_spec
 
 pytestmark = pytest.mark.loopback
@@ -91,8 +93,11 @@ def test_second_test_gets_a_file_of_its_own(spec: Path) -> None:
         ({"models": ("other",)}, [], 4),
         ({"answer": answering(streaming=Script(fault="end", fault_after=2))}, [], 4),
         ({"api_key": "wanted"}, [], 4),
+        ({"answer": answering(tools=refused(401, "who is it?"))}, [], 4),
+        ({"answer": answering(tools=Script(status=502, body="<html>"))}, [], 4),
+        ({"healthy": False}, [], 4),
     ],
-    ids=["not wanted", "another model", "broken", "not let in"],
+    ids=["not wanted", "another model", "broken", "not let in", "login", "proxy", "unhealthy"],
 )
 def test_nothing_is_kept(spec: Path, more: dict[str, Any], options: list[str], code: int) -> None:
     with engine(**more) as server:
@@ -100,18 +105,29 @@ def test_nothing_is_kept(spec: Path, more: dict[str, Any], options: list[str], c
     assert not (spec.parent / "evidence").exists()
 
 
+def test_why_nothing_is_kept(spec: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    answer = answering(tools=refused(401, "who is it?"), vision=Script(status=502))
+    with engine(answer=answer) as server:
+        smoke(spec, server.url)
+    err = capsys.readouterr().err
+    assert "nothing is kept as evidence: no whole answer of the app came for vision, tools" in err
+
+
 def test_key_is_sent_and_never_shown(
     spec: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     key = "a-key-of-this-test"
     monkeypatch.setenv("CHARTGEN_API_KEY", key)
-    answer = answering(vision=refused(400, f"key {key} may not see"))
+    answer = answering(
+        vision=refused(400, f"key {key} may not see"), text=said(f"{'p' * 50} {key}")
+    )
     with engine(api_key=key, answer=answer) as server:
         assert smoke(spec, server.url) == 4
     assert {one.headers["authorization"] for one in server.asked} == {f"Bearer {key}"}
     out, err = capsys.readouterr()
     assert "may not see" in out
-    assert key not in out + err
+    assert key[:8] not in out + err
+    assert len(kept(spec)) == 1
     assert key not in "".join(file.read_text() for file in spec.parent.rglob("*.json"))
 
 
@@ -146,6 +162,63 @@ def test_outcome_that_cannot_be_kept_is_shown(
     assert "cannot be made" in err
 
 
+def test_engine_is_asked_for_its_version_before_the_checks(spec: Path) -> None:
+    with engine() as server:
+        smoke(spec, server.url)
+        paths = [one.path for one in server.asked]
+        assert paths.index("/version") < paths.index("/health")
+        server.asked.clear()
+        smoke(spec, server.url, "--no-save")
+    assert "/version" not in [one.path for one in server.asked]
+
+
+def test_endpoint_that_never_answers_is_left_in_time(
+    spec: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    began = time.monotonic()
+    with hanging() as url:
+        assert smoke(spec, url, "--timeout", "1") == 4
+    assert time.monotonic() - began < 10
+    assert "/v1/models" in capsys.readouterr().err
+
+
+def interrupt(*_: object) -> Any:
+    raise KeyboardInterrupt
+
+
+def test_interrupted_while_the_version_is_asked_for(
+    spec: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("chartgen.measure.endpoint.engine_version", interrupt)
+    with engine() as server:
+        assert smoke(spec, server.url) == 130
+        assert smoke(spec, server.url, "--json") == 130
+    out, err = capsys.readouterr()
+    assert "stopped: before the first check; nothing is kept" in err
+    document = json.loads(out)
+    assert (document["finished"], document["passed"], document["checks"]) == (False, False, [])
+
+
+def test_interrupted_while_it_is_kept(
+    spec: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("chartgen.evidence.store.keep", interrupt)
+    with engine() as server:
+        assert smoke(spec, server.url) == 130
+    out, err = capsys.readouterr()
+    assert [line for line in out.splitlines() if line.startswith("tools      passed")]
+    assert "these checks were done before" in err
+
+
+def test_names_that_nothing_can_write_down_are_kept_without(spec: Path) -> None:
+    lone = call(arguments=r'{"door": "north", "\ud800": "\u202e"}')
+    with engine(answer=answering(tools=Script(message=lone))) as server:
+        assert smoke(spec, server.url) == 0
+    (evidence,) = kept(spec)
+    tools = next(check for check in evidence.checks if check.name == "tools")
+    assert tools.detail.startswith("read_code(door='north', ='')")
+
+
 def test_interrupted_test_shows_what_was_done(
     spec: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -154,9 +227,6 @@ def test_interrupted_test_shows_what_was_done(
 
     with engine(answer=answer) as server:
         import chartgen.measure.smoke as module
-
-        def interrupt(_: object) -> str:
-            raise KeyboardInterrupt
 
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(module, "check_streaming", interrupt)

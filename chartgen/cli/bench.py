@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import json
-import sys
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from chartgen.cli.console import Console
 from chartgen.cli.exit_codes import DONE
-from chartgen.cli.json_errors import error_words, told_in_json
+from chartgen.cli.json_errors import told_in_json
 from chartgen.cli.options import command
 from chartgen.errors import ChartgenError, RemoteError
 
 if TYPE_CHECKING:
-    from chartgen.measure.address import Address
+    from chartgen.cli.bench_output import Asked, Told
     from chartgen.measure.connection import Connection
-    from chartgen.measure.endpoint import ServedModel
     from chartgen.measure.runs import BenchPlan, Series
     from chartgen.spec.load import LoadedSpec
 
@@ -104,13 +101,17 @@ def bench(
     counted by the server, timed here. Tells one speed from two, and keeps the runs as evidence
     beside the spec. An API key is taken from CHARTGEN_API_KEY. Exits with 4 if a run is broken.
     """
+    from chartgen.cli.bench_output import Asked, show_plan
     from chartgen.cli.measured import machine_of, measured_spec
     from chartgen.measure.address import read_endpoint
     from chartgen.measure.runs import BenchPlan, fill_tokens
+    from chartgen.measure.smoke_claims import served_name
 
     loaded = measured_spec(console.settings.folder, spec)
     _check_api(loaded)
     machine = machine_of(loaded, console.settings.folder, hardware)
+    if svg is not None:
+        _check_picture(svg)
     if runs * users > _MOST_REQUESTS:
         raise click.UsageError(f"--runs times --users is more than {_MOST_REQUESTS:,} requests.")
     if runs == 1 and not warm_up:
@@ -120,14 +121,20 @@ def bench(
             raise click.UsageError("--fill and --prompt-tokens both set the length of prompts.")
         if loaded.spec.engine.context is None:
             raise click.UsageError("--fill needs engine.context in the spec; or --prompt-tokens.")
-        prompt_tokens = fill_tokens(loaded.spec.engine.context, fill, max_tokens)
+        context = loaded.spec.engine.context
+        prompt_tokens = fill_tokens(context, fill, max_tokens)
+        if prompt_tokens and prompt_tokens < context * fill // 100:
+            console.note(
+                f"note: beside an answer of {max_tokens:,} tokens there is room for a prompt of "
+                f"{prompt_tokens:,}, which is {prompt_tokens * 100 // context} % of the context"
+            )
         if not prompt_tokens:
             raise click.UsageError(
-                f"A context of {loaded.spec.engine.context:,} tokens leaves no room to fill beside "
+                f"A context of {context:,} tokens leaves no room to fill beside "
                 f"an answer of {max_tokens:,}; lower --max-tokens."
             )
     plan = BenchPlan(
-        model=model or loaded.spec.engine.served_name or loaded.spec.name,
+        model=model or served_name(loaded.spec) or loaded.spec.name,
         runs=runs,
         warm_up=warm_up,
         users=users,
@@ -138,46 +145,26 @@ def bench(
         top_p=top_p,
         silence_seconds=stall,
     )
-    asked = _Asked(loaded, read_endpoint(url), plan, machine)
+    asked = Asked(loaded, read_endpoint(url), plan, machine)
     if dry_run:
-        _show_plan(console, asked)
+        show_plan(console, asked)
     else:
         _measure(console, asked, svg=svg, save=not no_save)
     return DONE
 
 
-@dataclass(frozen=True, slots=True)
-class _Asked:
-    """What is measured, where, and how."""
-
-    loaded: LoadedSpec
-    address: Address
-    plan: BenchPlan
-    machine: str
-
-    @property
-    def app(self) -> str:
-        """Return name and version of the app."""
-        return f"{self.loaded.spec.name} {self.loaded.spec.version}"
-
-
-@dataclass(frozen=True, slots=True)
-class _Told:
-    """What the endpoint says of itself."""
-
-    engine: str
-    model: ServedModel
-
-
-def _measure(console: Console, asked: _Asked, *, svg: Path | None, save: bool) -> None:
+def _measure(console: Console, asked: Asked, *, svg: Path | None, save: bool) -> None:
     """Run a bench to its end, show it and keep it.
 
-    Raises RemoteError for a broken run and KeyboardInterrupt for one that was stopped, after what
-    had finished was shown.
+    Raises RemoteError for a broken run, after what had finished was shown, and KeyboardInterrupt
+    for a bench that was stopped, after its finished runs were kept, too.
     """
+    from chartgen.cli.bench_output import Told, progress_text, show_series, told_title
     from chartgen.cli.measured import api_key, content_digests, gain_note
+    from chartgen.evidence.beside import other_context
     from chartgen.evidence.plot import runs_svg
     from chartgen.files import write_atomically
+    from chartgen.measure.bench_evidence import why_not_compared
     from chartgen.measure.bench_report import run_names
     from chartgen.measure.connection import Connection
     from chartgen.measure.endpoint import check_served, engine_version
@@ -186,190 +173,85 @@ def _measure(console: Console, asked: _Asked, *, svg: Path | None, save: bool) -
     connection = Connection(asked.address, api_key())
     console.progress(f"asking {asked.address.url}")
     model = check_served(connection, asked.plan.model)
-    told = _Told(engine_version(connection), model)
+    told = Told(engine_version(connection), model)
     # Before the runs: the market's settings may be edited while they take their time.
     content = content_digests(asked.loaded, console.settings.folder) if save else {}
     _warn_of_others(console, connection)
     asked = replace(asked, plan=fitted(connection, asked.plan))
     plan, series, done = asked.plan, Series(), 0
+    stop: KeyboardInterrupt | None = None
     try:
         for found in measure(connection, plan):
             series, done = series.with_round(found), done + 1
-            console.progress(_progress(series, plan, done))
-    except (KeyboardInterrupt, RemoteError) as stop:
+            console.progress(progress_text(series, plan, done))
+    except RemoteError as fault:
         connection.hang_up()
         console.end_progress()
         if series.runs:
-            _show(console, asked, told, series, kept=None, stop=stop)
-        word = "stopped" if isinstance(stop, KeyboardInterrupt) else "broken off"
-        shown = ", which are shown" if series.rounds else ""
-        console.note(
-            f"{word} after {len(series.rounds)} of {plan.runs} runs{shown}; "
-            "nothing is kept as evidence"
-        )
+            show_series(console, asked, told, series, kept=None, stop=fault)
+        console.note(f"broken off {_after(series, plan)}; nothing is kept as evidence")
         raise
+    except KeyboardInterrupt as interrupt:
+        connection.hang_up()
+        stop = interrupt
     console.end_progress()
+    unfit = why_not_compared(
+        plan,
+        series,
+        stopped=stop is not None,
+        told_engine=told.engine,
+        title=told_title(asked.loaded.spec.engine.kind),
+    ) or other_context(asked.loaded, model.context)
     kept, failure = None, None
     try:
-        kept = _keep(asked, told, series, content) if save else None
-        if svg is not None:
+        if save and series.rounds:
+            kept = _keep(asked, told, series, content, unfit)
+        if svg is not None and series.runs:
             title, names = f"{asked.app} on {asked.machine}", run_names(series, plan.users)
             picture = runs_svg(series.runs, title, labels=names)
             write_atomically(svg, picture.encode())
     except ChartgenError as error:
         # What was measured is worth showing, also where it cannot be written down.
         failure = error
-    _show(console, asked, told, series, kept=kept, failure=failure)
+    if series.runs:
+        show_series(console, asked, told, series, kept=kept, stop=stop, failure=failure)
+    if stop is not None:
+        console.note(f"stopped {_after(series, plan)}")
     if kept is not None:
         console.note(f"kept as {kept.as_posix()}")
-        if not (asked.plan.standard and series.streaming):
-            console.note(
-                "note: it was not the standard bench (one user, four runs or more, default prompt, "
-                "length and sampling, streamed), so texts, market and leaderboard take no number "
-                "from it"
-            )
-        if gain := gain_note(console.settings.folder, asked.loaded, kept):
+        if unfit:
+            console.note(f"note: texts, market and leaderboard take no number from it: {unfit}")
+        elif gain := gain_note(console.settings.folder, asked.loaded, kept):
             console.note(f"note: {gain}")
     if failure is not None:
         raise failure
+    if stop is not None:
+        raise stop
 
 
-def _show(
-    console: Console,
-    asked: _Asked,
-    told: _Told,
-    series: Series,
-    *,
-    kept: Path | None,
-    stop: RemoteError | KeyboardInterrupt | None = None,
-    failure: ChartgenError | None = None,
-) -> None:
-    """Print the runs, the plot and the statistics to stdout, or JSON; notes to stderr.
-
-    `stop` is what ended the runs early, `failure` why something could not be written.
-    """
-    from chartgen.cli.table import table
-    from chartgen.evidence.plot import runs_text
-    from chartgen.measure.bench_report import (
-        HEAD,
-        RIGHT,
-        bench_json,
-        bench_notes,
-        run_names,
-        run_rows,
-        summary_text,
-    )
-
-    spec, plan, url = asked.loaded.spec, asked.plan, asked.address.url
-    notes = bench_notes(
-        series,
-        plan,
-        stated_context=spec.engine.context,
-        told_context=told.model.context,
-        engine=_told_title(spec.engine.kind),
-        told_engine=told.engine,
-    )
-    if console.settings.json:
-        document: dict[str, Any] = {
-            **_document(asked),
-            "engine": told.engine,
-            **bench_json(series, plan),
-            "finished": stop is None,
-            "notes": list(notes),
-            "evidence": None if kept is None else kept.as_posix(),
-        }
-        if error := stop or failure:
-            document["error"] = error_words(error)
-        console.data(json.dumps(document, indent=2) + "\n")
-    else:
-        width = min(console.width, 100)
-        fancy = (sys.stdout.encoding or "").lower().startswith("utf")
-        engine = f", {told.engine}" if told.engine else ""
-        console.data(f"{asked.app} at {url}{engine}\n\n")
-        rows = run_rows(series, plan.users)
-        console.data(table(HEAD, rows, width=width, right=RIGHT) + "\n")
-        names = run_names(series, plan.users)
-        console.data(runs_text(series.runs, width=width, unicode=fancy, labels=names) + "\n")
-        console.data(summary_text(series, plan))
-    for note in notes:
-        console.note(f"note: {note}")
+def _after(series: Series, plan: BenchPlan) -> str:
+    shown = ", which are shown" if series.rounds else ""
+    return f"after {len(series.rounds)} of {plan.runs} runs{shown}"
 
 
-def _told_title(kind: str) -> str:
-    """Return what an endpoint of an engine calls itself, empty where that is not known."""
-    from chartgen.engines import engine_facts
-
-    # SGLang and TabbyAPI are told by no page that engine_version asks for.
-    return engine_facts(kind).title if kind in ("vllm", "llamacpp") else ""
-
-
-def _keep(asked: _Asked, told: _Told, series: Series, content: dict[str, str]) -> Path:
-    """Write the evidence file."""
+def _keep(asked: Asked, told: Told, series: Series, content: dict[str, str], unfit: str) -> Path:
+    """Write the evidence file; `unfit` says why it stands for no release."""
     from chartgen.cli.measured import today
-    from chartgen.evidence.record import Measurement
     from chartgen.evidence.store import keep
-    from chartgen.evidence.workload import workload_digest
+    from chartgen.measure.bench_evidence import bench_measurement
 
-    spec, plan = asked.loaded.spec, asked.plan
-    # A single user's runs have each their own.
-    drafts = series.drafts if plan.users > 1 else None
-    measurement = Measurement(
-        kind="bench",
-        app=spec.name,
-        version=spec.version,
-        workload=workload_digest(asked.loaded),
-        content=content,
-        image=spec.engine.image,
+    measurement = bench_measurement(
+        asked.loaded,
+        asked.plan,
+        series,
         engine=told.engine,
+        context=told.model.context,
         hardware=asked.machine,
         date=today(),
-        context=told.model.context or spec.engine.context,
-        users=plan.users,
-        settings=plan.settings(streaming=series.streaming),
-        runs=series.runs,
-        accepted_tokens=None if drafts is None else drafts.accepted,
-        drafted_tokens=None if drafts is None else drafts.drafted,
+        content=content,
+        unfit=unfit,
     )
     return keep(asked.loaded.path.parent, measurement)
-
-
-def _show_plan(console: Console, asked: _Asked) -> None:
-    """Print what a bench would ask."""
-    plan = asked.plan
-    requests = (plan.warm_up + plan.runs) * plan.users
-    if console.settings.json:
-        document = {
-            **_document(asked),
-            "users": plan.users,
-            "requests": requests,
-            "settings": plan.settings(),
-            "dry_run": True,
-        }
-        console.data(json.dumps(document, indent=2) + "\n")
-        return
-    order = f"{plan.users} at a time, the first {plan.warm_up * plan.users} to warm up"
-    rows = [
-        ("endpoint", asked.address.url),
-        ("model", plan.model),
-        ("machine", asked.machine),
-        ("requests", f"{requests}, {order}"),
-        ("answers", f"at most {plan.max_tokens:,} tokens each"),
-        ("sampling", f"temperature {plan.temperature:g}, top-p {plan.top_p:g}"),
-    ]
-    if plan.prompt_tokens:
-        rows.append(("prompts", f"filled up to about {plan.prompt_tokens:,} tokens"))
-    console.data("".join(f"{label:<10}{text}\n" for label, text in rows))
-    console.note("nothing was asked")
-
-
-def _document(asked: _Asked) -> dict[str, Any]:
-    """Return what each JSON document begins with."""
-    return {
-        "app": asked.loaded.spec.name,
-        "version": asked.loaded.spec.version,
-        "url": asked.address.url,
-        "hardware": asked.machine,
-    }
 
 
 def _check_api(loaded: LoadedSpec) -> None:
@@ -384,6 +266,14 @@ def _check_api(loaded: LoadedSpec) -> None:
         )
 
 
+def _check_picture(svg: Path) -> None:
+    """Refuse what cannot become a picture now, and not after all runs."""
+    if svg.suffix != ".svg":
+        raise click.UsageError(f"--svg writes an SVG picture; {svg.name!r} does not end in .svg.")
+    if svg.is_dir() or not svg.absolute().parent.is_dir():
+        raise click.UsageError(f"--svg: {svg.as_posix()!r} is a folder, or its folder is missing.")
+
+
 def _warn_of_others(console: Console, connection: Connection) -> None:
     """Say so where somebody else uses the endpoint."""
     from chartgen.measure.endpoint import read_counters
@@ -391,14 +281,3 @@ def _warn_of_others(console: Console, connection: Connection) -> None:
     running = read_counters(connection).running
     if running:
         console.note(f"note: the endpoint works on {running} other requests, which slows these")
-
-
-def _progress(series: Series, plan: BenchPlan, done: int) -> str:
-    from chartgen.measure.bench_report import run_text
-
-    if done < plan.warm_up:
-        return f"warm-up {done} of {plan.warm_up} done"
-    if not series.rounds:
-        return f"warm-up done; run 1 of {plan.runs}"
-    last = series.rounds[-1].runs[-1]
-    return f"run {len(series.rounds)} of {plan.runs}: {run_text(last)}"

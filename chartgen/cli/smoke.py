@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -56,9 +58,11 @@ def smoke(
     vectors or speaks. An API key is taken from CHARTGEN_API_KEY. The outcome is kept as evidence
     beside the spec. Exits with 4 if a check fails.
     """
-    from chartgen.cli.measured import api_key, machine_of, measured_spec
+    from chartgen.cli.measured import api_key, content_digests, machine_of, measured_spec
     from chartgen.measure.address import read_endpoint
     from chartgen.measure.connection import Connection
+    from chartgen.measure.endpoint import engine_version
+    from chartgen.measure.smoke import reach
     from chartgen.measure.smoke import smoke as checks_of
     from chartgen.measure.smoke_claims import claims_of
     from chartgen.measure.smoke_report import verdict
@@ -69,24 +73,33 @@ def smoke(
     claims = claims_of(loaded.spec, shelf_of(loaded))
     connection = Connection(read_endpoint(url), api_key())
     done: list[Done] = []
+    kept = None
     try:
+        console.progress(f"asking {connection.address.url}")
+        reach(connection, seconds)
+        tested = None
+        if not no_save:
+            # Before the checks: once they are done, nothing may keep anybody from seeing them.
+            engine = engine_version(connection, seconds)
+            content = content_digests(loaded, console.settings.folder)
+            tested = _Tested(loaded, claims, machine, long, engine, content)
         for one in checks_of(connection, claims, seconds=seconds, long=long):
             done.append(one)
             console.progress(f"{one.check.name} {one.check.outcome}")
+        console.end_progress()
+        kept = _keep(console, tested, done) if tested is not None else None
     except KeyboardInterrupt as stop:
         console.end_progress()
         _show(console, loaded, connection, done, None, stop=stop)
-        console.note("stopped: these checks were done before; nothing is kept as evidence")
+        before = "these checks were done before" if done else "before the first check"
+        console.note(f"stopped: {before}; nothing is kept as evidence")
         raise
-    console.end_progress()
-    kept = None
-    if not no_save:
-        try:
-            kept = _keep(console, loaded, connection, claims, done, machine, long)
-        except ChartgenError as failure:
+    except ChartgenError as failure:
+        console.end_progress()
+        if done:
             # What was found out is worth showing, also where it cannot be written down.
             _show(console, loaded, connection, done, None, failure=failure)
-            raise
+        raise
     _show(console, loaded, connection, done, kept)
     checks = [one.check for one in done]
     failed = any(check.outcome == "failed" for check in checks)
@@ -97,39 +110,42 @@ def smoke(
     return REMOTE if failed else DONE
 
 
-def _keep(
-    console: Console,
-    loaded: LoadedSpec,
-    connection: Connection,
-    claims: Claims,
-    done: list[Done],
-    machine: str,
-    long: bool,
-) -> Path | None:
+@dataclass(frozen=True, slots=True)
+class _Tested:
+    """What is tested: the release, the machine, and the engine as the endpoint reports it."""
+
+    loaded: LoadedSpec
+    claims: Claims
+    machine: str
+    long: bool
+    engine: str
+    content: Mapping[str, str]
+
+
+def _keep(console: Console, tested: _Tested, done: Sequence[Done]) -> Path | None:
     """Write the evidence file; None where the test says nothing of this release."""
-    from chartgen.cli.measured import content_digests, today
+    from chartgen.cli.measured import today
     from chartgen.evidence.record import Measurement
     from chartgen.evidence.store import keep
     from chartgen.evidence.workload import workload_digest
-    from chartgen.measure.endpoint import engine_version
-    from chartgen.measure.smoke import tells_of_release
+    from chartgen.measure.smoke import why_untold
 
-    if not tells_of_release(done):
-        console.note("nothing is kept as evidence: the endpoint did not answer as this app")
+    if why := why_untold(done):
+        console.note(f"nothing is kept as evidence: {why}")
         return None
-    spec = loaded.spec
+    loaded, spec = tested.loaded, tested.loaded.spec
     measurement = Measurement(
         kind="smoke",
         app=spec.name,
         version=spec.version,
         workload=workload_digest(loaded),
-        content=content_digests(loaded, console.settings.folder),
+        content=tested.content,
         image=spec.engine.image,
-        engine=engine_version(connection),
-        hardware=machine,
+        engine=tested.engine,
+        hardware=tested.machine,
         date=today(),
-        context=claims.context,
-        settings={"long": long, "temperature": 0},
+        context=tested.claims.context,
+        settings={"long": tested.long, "temperature": 0},
         checks=tuple(one.check for one in done),
     )
     return keep(loaded.path.parent, measurement)
@@ -139,7 +155,7 @@ def _show(
     console: Console,
     loaded: LoadedSpec,
     connection: Connection,
-    done: list[Done],
+    done: Sequence[Done],
     kept: Path | None,
     *,
     stop: KeyboardInterrupt | None = None,

@@ -8,15 +8,17 @@ from typing import Any
 
 from chartgen.evidence.figures import rate_text, share_text
 from chartgen.evidence.record import Run
-from chartgen.evidence.statistics import LEAST_RUNS, Summary, TwoSpeeds, summarise, two_speeds
-from chartgen.measure.runs import BenchPlan, Series
+from chartgen.evidence.statistics import LEAST_RUNS, Summary, TwoSpeeds, summarise
+from chartgen.measure.bench_evidence import is_other_engine
+from chartgen.measure.runs import SHORT_TOKENS, BenchPlan, Series
 
 HEAD = ("RUN", "TOKENS", "FIRST s", "DECODE tokens/s", "END-TO-END tokens/s", "ACCEPTED")
 RIGHT = (1, 2, 3, 4, 5)
-# Below this an answer is over before its rate has settled.
-_SHORT_TOKENS = 200
 # No prompt takes that share of the time of an answer of some length; a proxy that buffers does.
 _HELD_BACK = 0.95
+# Share of the shortest answer of a round that lies between the first words of its first request and
+# those of its last one, where these stood in a queue.
+_QUEUED = 0.8
 # A prompt that misses the length asked for by more than this is told.
 _LENGTH_SLACK = 0.1
 
@@ -37,7 +39,8 @@ def summary_text(series: Series, plan: BenchPlan) -> str:
     summary = summarise(series.runs)
     if summary is None:
         return "No run has finished but a cold one, which tells nothing of the speed.\n"
-    rows = [("verdict", _verdict(summary))]
+    queued = plan.users > 1 and _waited(series)
+    rows = [("verdict", _verdict(summary, queued=queued))]
     if summary.speeds is None:
         label = "mean" if summary.count > 1 else "speed"
         rows.append((label, f"{rate_text(summary.mean)} tokens/s end to end{_each(plan)}"))
@@ -75,15 +78,15 @@ def bench_notes(
     """
     notes: list[str] = []
     warm = [run for run in series.runs if not run.cold]
-    if engine and told_engine and not told_engine.startswith(f"{engine} "):
+    if is_other_engine(told_engine, engine):
         notes.append(
             f"the endpoint says that it is {told_engine}, and the spec's engine is {engine}: check "
             "that it runs this release"
         )
     if series.rounds and not series.streaming:
         notes.append(
-            "the endpoint counts no tokens in streams (no `usage`): measured without streaming, "
-            "so there is no time to the first token, and the rates include it"
+            "the endpoint does not stream, or counts no tokens in streams (no `usage`): measured "
+            "without streaming, so there is no time to the first token, and the rates include it"
         )
     if stated_context and told_context and stated_context != told_context:
         notes.append(
@@ -91,7 +94,7 @@ def bench_notes(
             "check that it runs this release"
         )
     short = [run.completion_tokens or 0 for run in warm]
-    if short and min(short) < min(_SHORT_TOKENS, plan.max_tokens):
+    if short and min(short) < min(SHORT_TOKENS, plan.max_tokens):
         notes.append(
             f"an answer had {min(short):,} tokens only, of {plan.max_tokens:,} allowed; rates of "
             "short answers vary more"
@@ -110,10 +113,10 @@ def bench_notes(
     if given and wanted and abs(given - wanted) > _LENGTH_SLACK * wanted:
         why = "" if plan.fill_words else ", as many as the question alone has"
         notes.append(f"the prompts had {given:,} tokens where {wanted:,} were asked for{why}")
-    if plan.users > 1 and _waited(warm):
+    if plan.users > 1 and _waited(series):
         notes.append(
-            f"some requests waited for others: the engine works on fewer than {plan.users} at a "
-            "time, which is no fault of its speed"
+            f"some requests waited for others to end: the engine works on fewer than {plan.users} "
+            "at a time, which is no fault of its speed"
         )
     return tuple(notes)
 
@@ -121,19 +124,27 @@ def bench_notes(
 def _came_late(run: Run) -> bool:
     """Tell whether nearly all of a run's time went by before its first token."""
     tokens, first = run.completion_tokens or 0, run.first_token_seconds
-    if first is None or tokens < _SHORT_TOKENS:
+    if first is None or tokens < SHORT_TOKENS:
         return False
     return first > _HELD_BACK * tokens / run.tokens_per_second
 
 
-def _waited(runs: Sequence[Run]) -> bool:
-    """Tell whether runs differ in their wait for the first token only."""
-    decode = [run.decode_tokens_per_second for run in runs]
-    known = [rate for rate in decode if rate is not None]
-    if len(known) < len(runs):
-        return False
-    whole = two_speeds([run.tokens_per_second for run in runs])
-    return whole is not None and two_speeds(known) is None
+def _waited(series: Series) -> bool:
+    """Tell whether requests stood in a queue: one began when another of its round was nearly done.
+
+    A queue lets whole answers pass; requests that run side by side begin within a part of one.
+    """
+    return any(_stood_in_queue(found.runs) for found in series.rounds)
+
+
+def _stood_in_queue(runs: Sequence[Run]) -> bool:
+    firsts = [run.first_token_seconds for run in runs if run.first_token_seconds is not None]
+    answers = [
+        run.completion_tokens / run.tokens_per_second - run.first_token_seconds
+        for run in runs
+        if run.completion_tokens and run.first_token_seconds is not None
+    ]
+    return bool(answers) and max(firsts) - min(firsts) > _QUEUED * min(answers)
 
 
 def bench_json(series: Series, plan: BenchPlan) -> dict[str, Any]:
@@ -142,7 +153,7 @@ def bench_json(series: Series, plan: BenchPlan) -> dict[str, Any]:
     drafts = series.drafts
     return {
         "users": plan.users,
-        "settings": plan.settings(streaming=series.streaming),
+        "settings": {**plan.settings(), "stream": series.streaming},
         "runs": [asdict(run) for run in series.runs],
         "summary": None if summary is None else _summary_json(summary),
         "headline": None if summary is None or summary.speeds is not None else summary.mean,
@@ -178,7 +189,9 @@ def _summary_json(summary: Summary) -> dict[str, Any]:
     }
 
 
-def _verdict(summary: Summary) -> str:
+def _verdict(summary: Summary, *, queued: bool) -> str:
+    if queued:
+        return "requests stood in a queue, so each rate holds its wait, too"
     if summary.speeds is not None:
         return "two speeds: no single number stands for these runs"
     if summary.count == 1:

@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from chartgen.evidence.record import Run
-from chartgen.measure.connection import Connection, Limits, NoReplyError, Received, Trouble
-from chartgen.measure.endpoint import check_status
+from chartgen.measure.connection import Connection, Limits, NoReplyError, Reply, Trouble
 from chartgen.measure.faults import (
     EndpointError,
     StoppedError,
     at_proxy_limit,
     broken,
     no_reply,
+    own_words,
     refused,
+    without_key,
 )
-from chartgen.measure.stream import DONE, Stream, error_text, read_stream, read_usage
+from chartgen.measure.stream import (
+    DONE,
+    Stream,
+    read_stream,
+    read_usage,
+    says_something,
+    whole_fault,
+)
 
 PATH = "/v1/chat/completions"
 # No answer of a model lasts longer; it ends what drips in for ever.
@@ -28,10 +36,14 @@ _BYTES_BESIDES = 1 << 20
 # Tokens/s that no engine writes to one user: such an answer lay in a buffer on the way, and the
 # times of its words are those of the buffer.
 _FROM_A_BUFFER = 20_000.0
+# Tokens that an engine may count beyond max_tokens: those of a last step that drafted several.
+_OVER_TOKENS = 16
+# Tokens/s below which nobody measures; an answer that is not streamed is silent for as long.
+_SLOWEST = 0.5
 
 
 class NoUsageError(Exception):
-    """The endpoint does not say how many tokens a stream had."""
+    """The endpoint does not say how many tokens a stream had, or does not stream at all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,27 +70,33 @@ def chat_limits(max_tokens: int, silence_seconds: float) -> Limits:
 def stream_chat(connection: Connection, request: ChatRequest, limits: Limits) -> Stream:
     """Ask for a streamed completion and return what came.
 
-    Raises EndpointError for anything but a whole stream with words in it, StoppedError where the
-    connection was hung up.
+    Raises EndpointError for anything but a whole stream with words in it, NoUsageError where the
+    endpoint does not stream, StoppedError where the connection was hung up.
     """
-    url = connection.address.url
-    what = "a chat completion"
+    with without_key(connection):
+        return _streamed(connection, request, limits)
+
+
+def _streamed(connection: Connection, request: ChatRequest, limits: Limits) -> Stream:
+    url, what = connection.address.url, "a chat completion"
     try:
-        received = connection.stream(PATH, request.body(stream=True), limits, end=DONE)
+        received = connection.stream(
+            PATH, request.body(stream=True), limits, end=DONE, says=says_something
+        )
     except NoReplyError as error:
-        if error.trouble.kind == "stopped":
-            raise StoppedError from None
-        raise no_reply(what, url, error) from None
-    seconds = received.ended_at - received.sent_at
-    if received.trouble is not None and received.trouble.kind == "stopped":
+        raise _unanswered(what, url, error) from None
+    seconds, trouble = received.ended_at - received.sent_at, received.trouble
+    if trouble is not None and trouble.kind == "stopped":
         raise StoppedError
     if received.status != 200:
-        text = connection.redact(error_text(_json(received)))
-        raise refused(what, url, received.status, text, seconds)
-    if received.trouble is not None:
-        raise broken(what, url, received.trouble, seconds)
+        reply = Reply(received.status, received.media_type, received.body, seconds)
+        raise refused(what, url, reply.status, own_words(connection, reply), seconds)
+    if trouble is not None:
+        raise broken(what, url, trouble, seconds, bench=True)
     stream = read_stream(received)
-    _check_whole(connection, what, stream, seconds)
+    if not stream.streamed:
+        raise NoUsageError
+    _check_whole(url, what, stream, seconds)
     return stream
 
 
@@ -90,12 +108,17 @@ def timed_run(
     Raises EndpointError for a broken run, NoUsageError where a stream has no counts, StoppedError
     where the connection was hung up.
     """
-    if not streaming:
-        return _whole_run(connection, request, limits)
-    stream = stream_chat(connection, request, limits)
+    with without_key(connection):
+        if not streaming:
+            return _whole_run(connection, request, limits)
+        return _stream_run(connection, request, limits)
+
+
+def _stream_run(connection: Connection, request: ChatRequest, limits: Limits) -> Run:
+    stream = _streamed(connection, request, limits)
     if stream.usage is None or stream.usage.completion_tokens is None:
         raise NoUsageError
-    tokens = _counted(connection, stream.usage.completion_tokens)
+    tokens = _counted(connection.address.url, stream.usage.completion_tokens, request)
     assert stream.first_seconds is not None
     assert stream.last_seconds is not None
     drafts = stream.drafted_tokens and stream.accepted_tokens is not None
@@ -116,20 +139,21 @@ def timed_run(
 def _whole_run(connection: Connection, request: ChatRequest, limits: Limits) -> Run:
     what, url = "a chat completion that is not streamed", connection.address.url
     try:
-        reply = connection.post(PATH, request.body(stream=False), limits)
+        reply = connection.post(PATH, request.body(stream=False), _silent(request, limits))
     except NoReplyError as error:
-        if error.trouble.kind == "stopped":
-            raise StoppedError from None
-        raise no_reply(what, url, error) from None
-    check_status(connection, what, reply)
+        raise _unanswered(what, url, error) from None
+    if reply.status != 200:
+        raise refused(what, url, reply.status, own_words(connection, reply), reply.seconds)
     document = reply.json()
-    usage = read_usage(document.get("usage")) if isinstance(document, dict) else None
+    if fault := whole_fault(document):
+        raise _broken_run(url, what, fault)
+    usage = read_usage(document.get("usage"))
     if usage is None or usage.completion_tokens is None:
         raise EndpointError(
             f"{url}: says nowhere how many tokens it made (no `usage`), streamed or not, so that "
             "there is no rate; give the address of the engine itself"
         )
-    tokens = _counted(connection, usage.completion_tokens)
+    tokens = _counted(url, usage.completion_tokens, request)
     return Run(
         tokens_per_second=tokens / reply.seconds,
         completion_tokens=tokens,
@@ -137,13 +161,27 @@ def _whole_run(connection: Connection, request: ChatRequest, limits: Limits) -> 
     )
 
 
-def _check_whole(connection: Connection, what: str, stream: Stream, seconds: float) -> None:
-    url = connection.address.url
+def _silent(request: ChatRequest, limits: Limits) -> Limits:
+    """Return limits for an answer that is silent until it is whole."""
+    needed = limits.silence_seconds + _most_tokens(request) / _SLOWEST
+    return replace(limits, silence_seconds=min(needed, limits.total_seconds))
+
+
+def _unanswered(what: str, url: str, error: NoReplyError) -> Exception:
+    if error.trouble.kind == "stopped":
+        return StoppedError()
+    return no_reply(what, url, error, bench=True)
+
+
+def _broken_run(url: str, what: str, fault: str) -> EndpointError:
+    return EndpointError(f"{url}: {what} is broken: {fault}; look into the engine's log")
+
+
+def _check_whole(url: str, what: str, stream: Stream, seconds: float) -> None:
+    if stream.ended_early and at_proxy_limit(seconds):
+        raise broken(what, url, Trouble("cut", stream.fault), seconds)
     if stream.fault:
-        fault = connection.redact(stream.fault)
-        if at_proxy_limit(seconds):
-            raise broken(what, url, Trouble("cut", fault), seconds)
-        raise EndpointError(f"{url}: {what} is broken: {fault}; look into the engine's log")
+        raise _broken_run(url, what, stream.fault)
     if not stream.said_anything:
         raise EndpointError(
             f"{url}: {what} was empty after {seconds:.1f} s (finish_reason {stream.finish!r}); "
@@ -151,19 +189,18 @@ def _check_whole(connection: Connection, what: str, stream: Stream, seconds: flo
         )
 
 
-def _counted(connection: Connection, tokens: int) -> int:
-    if tokens > 0:
+def _counted(url: str, tokens: int, request: ChatRequest) -> int:
+    """Return a count of completion tokens that can be one. Raises EndpointError for any other."""
+    most = _most_tokens(request)
+    if 0 < tokens <= most + _OVER_TOKENS:
         return tokens
+    which = f"{tokens:,} completion tokens although"
+    why = "an answer came" if not tokens else f"{most:,} were allowed at most"
     raise EndpointError(
-        f"{connection.address.url}: counts 0 completion tokens although an answer came, so that "
-        "there is no rate; give the address of the engine itself"
+        f"{url}: counts {which} {why}, so that there is no rate; give the address of the engine "
+        "itself"
     )
 
 
-def _json(received: Received) -> Any:
-    import json
-
-    try:
-        return json.loads(received.body)
-    except (ValueError, RecursionError):
-        return None
+def _most_tokens(request: ChatRequest) -> int:
+    return int(request.settings["max_tokens"])

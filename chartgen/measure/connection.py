@@ -12,35 +12,46 @@ import http.client
 import json
 import socket
 import ssl
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 from chartgen.market.deploy.secret import Secret
 from chartgen.measure.address import Address
-from chartgen.terminal import one_line
+from chartgen.measure.events import Piece, is_over
+from chartgen.measure.key_filter import KeyFilter
+from chartgen.measure.plugs import Plugs
+from chartgen.measure.trouble import (
+    CUT,
+    STOPPED,
+    NoReplyError,
+    Trouble,
+    interrupted,
+    unanswered,
+)
+from chartgen.measure.watch import Limits, Watch
 
-CONNECT_SECONDS = 10.0
+__all__ = [
+    "PAGE_LIMITS",
+    "PAGE_SECONDS",
+    "Connection",
+    "Limits",
+    "NoReplyError",
+    "Received",
+    "Reply",
+    "Trouble",
+]
+
 # A page such as /props holds the chat template, /metrics a few hundred lines.
-PAGE_LIMIT = 8 << 20
+_PAGE_BYTES = 8 << 20
 PAGE_SECONDS = 30.0
+PAGE_LIMITS = Limits(PAGE_SECONDS, PAGE_SECONDS, _PAGE_BYTES)
 _READ_BYTES = 1 << 16
 _USER_AGENT = "chartgen"
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """How long an answer may be silent, how long it may last (both in seconds), and its size."""
-
-    silence_seconds: float
-    total_seconds: float
-    size_bytes: int
-
-
-PAGE_LIMITS = Limits(PAGE_SECONDS, PAGE_SECONDS, PAGE_LIMIT)
+_MEDIA_TYPE_SHOWN = 100
+_FAULTS = (OSError, http.client.HTTPException)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,20 +72,8 @@ class Reply:
 
 
 @dataclass(frozen=True, slots=True)
-class Trouble:
-    """Why an answer is not whole.
-
-    `kind` is `unreachable`, `tls`, `stalled` (silent for too long), `cut` (the connection ended
-    within it), `endless` (too long or too large), or `stopped` (by `hang_up`).
-    """
-
-    kind: str
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
 class Received:
-    """An answer as it came in: the pieces, each with its time; `ended` tells that it is whole.
+    """An answer as it came in: the pieces, each with its time; `trouble` where it is not whole.
 
     Times are seconds of the connection's clock; `sent_at` is when the request had left.
     """
@@ -83,7 +82,7 @@ class Received:
     media_type: str
     sent_at: float
     ended_at: float
-    pieces: tuple[tuple[float, bytes], ...] = field(repr=False)
+    pieces: tuple[Piece, ...] = field(repr=False)
     trouble: Trouble | None = None
 
     @property
@@ -92,20 +91,11 @@ class Received:
         return b"".join(data for _, data in self.pieces)
 
 
-_STOPPED = Trouble("stopped", "stopped from the keyboard")
-_CUT = Trouble("cut", "the connection ended within the answer")
-
-
-class NoReplyError(Exception):
-    """Nothing came that could be read, or only a part; `seconds` went by from the request on."""
-
-    def __init__(self, trouble: Trouble, seconds: float) -> None:
-        super().__init__(trouble.reason)
-        self.trouble, self.seconds = trouble, seconds
-
-
 class Connection:
-    """Sends requests to one endpoint, each over a connection of its own, from any thread."""
+    """Sends requests to one endpoint, each over a connection of its own, from any thread.
+
+    Nothing that it returns holds the key, however the endpoint echoes it.
+    """
 
     def __init__(
         self,
@@ -115,18 +105,17 @@ class Connection:
     ) -> None:
         self.address = address
         self._key = key
+        self._filter = KeyFilter(key)
         self._clock = clock
-        self._lock = threading.Lock()
-        self._open: set[socket.socket] = set()
-        self._stopped = False
+        self._plugs = Plugs(address)
 
-    def get(self, path: str) -> Reply:
+    def get(self, path: str, limits: Limits = PAGE_LIMITS) -> Reply:
         """Ask for a page. Raises NoReplyError where no whole answer came."""
-        return _whole(self._exchange("GET", path, b"", PAGE_LIMITS, None))
+        return _whole(self._exchange(_Request("GET", path, limits)))
 
     def post(self, path: str, document: Any, limits: Limits) -> Reply:
         """Send a document as JSON and read the whole answer. Raises NoReplyError as `get` does."""
-        return _whole(self._exchange("POST", path, _encoded(document), limits, None))
+        return _whole(self._exchange(_Request("POST", path, limits, _encoded(document))))
 
     def stream(
         self,
@@ -135,202 +124,132 @@ class Connection:
         limits: Limits,
         *,
         end: bytes,
+        says: Callable[[bytes], bool] = bool,
     ) -> Received:
-        """Send a document as JSON and return what came in, piece by piece, to the end.
+        """Send a document as JSON and return the events that came in, piece by piece, to the end.
 
-        What ends with `end` is whole, whether the server then closes the connection or not.
-        Raises NoReplyError only where not even a status came.
+        After an event with `end` as its data nothing is waited for. Silence lasts until an event
+        comes whose data `says` takes for more than a sign of life. Raises NoReplyError only where
+        not even a status came.
         """
-        return self._exchange("POST", path, _encoded(document), limits, end)
+        return self._exchange(_Request("POST", path, limits, _encoded(document), end, says))
 
     def hang_up(self) -> None:
         """End all requests that are under way, from another thread, and let none begin again."""
-        with self._lock:
-            self._stopped = True
-            for plug in self._open:
-                _shut(plug)
+        self._plugs.end_all()
 
     def redact(self, text: str) -> str:
         """Return what a remote side says on one line, without the key."""
-        clean = one_line(text)
-        return self._key.redact(clean) if self._key is not None else clean
+        return self._filter.text(text)
 
-    def _exchange(
-        self,
-        method: str,
-        path: str,
-        body: bytes,
-        limits: Limits,
-        end: bytes | None,
-    ) -> Received:
+    def _exchange(self, request: _Request) -> Received:
         began = self._clock()
-        over = threading.Event()
         try:
-            with self._connected(limits, over) as connection:
-                began = self._clock()
-                connection.request(
-                    method, self.address.path + path, body or None, self._headers(bool(body))
-                )
+            with self._plugs.opened() as plug:
+                return self._answer(plug, request)
+        except NoReplyError as error:
+            if not self._plugs.stopped:
+                raise
+            raise NoReplyError(STOPPED, error.seconds) from None
+        except OSError as error:
+            # Whatever a socket says before anything is sent.
+            raise NoReplyError(interrupted(error), self._clock() - began) from None
+
+    def _answer(self, plug: socket.socket, request: _Request) -> Received:
+        """Ask over an open connection. Raises NoReplyError where no head of an answer came."""
+        began = self._clock()
+        with Watch(plug, request.limits, self._clock, request.says) as watch:
+            try:
+                connection = self._sent(plug, request)
                 sent_at = self._clock()
+                watch.hear()
                 response = connection.getresponse()
-                pieces, trouble = self._read(response, limits, over, sent_at, end)
-                media_type = response.headers.get_content_type().lower()
-                return Received(
-                    response.status, media_type, sent_at, self._clock(), pieces, trouble
-                )
-        except (OSError, http.client.HTTPException) as error:
-            waited = self._clock() - began
-            raise NoReplyError(self._trouble(error, waited, limits, over), waited) from None
+            except _FAULTS as error:
+                trouble = watch.trouble or unanswered(error)
+                raise NoReplyError(trouble, self._clock() - began) from None
+            with closing(response):
+                watch.hear()
+                trouble_within = self._read(response, watch, request)
+            return Received(
+                response.status,
+                self._media_type(response),
+                sent_at,
+                self._clock(),
+                self._filter.pieces(watch.pieces),
+                trouble_within,
+            )
 
-    @contextmanager
-    def _connected(
-        self, limits: Limits, over: threading.Event
-    ) -> Iterator[http.client.HTTPConnection]:
-        """Open a connection, and close it when the block ends or the total time is `over`."""
-        connection = self._connection()
-        try:
-            connection.connect()
-        except TimeoutError:
-            silence = _silence(connection)
-            connection.close()
-            raise NoReplyError(silence, CONNECT_SECONDS) from None
-        # The connection itself forgets its socket once an answer says that it will be closed.
-        plug = connection.sock
-        plug.settimeout(limits.silence_seconds)
-        # Each read has a limit of its own, but headers could drip in for days.
-        watch = threading.Timer(limits.total_seconds, _end, [plug, over])
-        watch.daemon = True
-        try:
-            with self._lock:
-                # Only here: who hung up while this connection came about did not see it.
-                if self._stopped:
-                    raise ConnectionAbortedError("stopped")
-                self._open.add(plug)
-            watch.start()
-            yield connection
-        finally:
-            watch.cancel()
-            with self._lock:
-                self._open.discard(plug)
-            connection.close()
-
-    def _connection(self) -> http.client.HTTPConnection:
-        address = self.address
-        if address.scheme == "http":
-            return http.client.HTTPConnection(address.host, address.port, CONNECT_SECONDS)
-        return http.client.HTTPSConnection(
-            address.host,
-            address.port,
-            timeout=CONNECT_SECONDS,
-            context=ssl.create_default_context(),
-        )
+    def _sent(self, plug: socket.socket, request: _Request) -> http.client.HTTPConnection:
+        address, body = self.address, request.body
+        connection = http.client.HTTPConnection(address.host, address.port)
+        # TLS, if any, is the socket's own.
+        connection.sock = plug
+        # Who refuses a large request closes before it is all there, and may have said why.
+        with suppress(ConnectionError, ssl.SSLEOFError):
+            connection.request(
+                request.method, address.path + request.path, body or None, self._headers(bool(body))
+            )
+        return connection
 
     def _headers(self, has_body: bool) -> dict[str, str]:
-        headers = {"user-agent": _USER_AGENT, "accept-encoding": "identity", "connection": "close"}
+        headers = {
+            "host": self.address.authority,
+            "user-agent": _USER_AGENT,
+            "accept-encoding": "identity",
+            "connection": "close",
+        }
         if has_body:
             headers["content-type"] = "application/json"
         if self._key is not None:
             headers["authorization"] = f"Bearer {self._key.reveal()}"
         return headers
 
+    def _media_type(self, response: http.client.HTTPResponse) -> str:
+        told = self._filter.header(response.headers.get("content-type") or "")
+        return told.partition(";")[0].strip()[:_MEDIA_TYPE_SHOWN] or "text/plain"
+
     def _read(
-        self,
-        response: http.client.HTTPResponse,
-        limits: Limits,
-        over: threading.Event,
-        sent_at: float,
-        end: bytes | None,
-    ) -> tuple[tuple[tuple[float, bytes], ...], Trouble | None]:
-        """Read to the end; a part that came in is returned, too, with what went wrong then."""
-        pieces: list[tuple[float, bytes]] = []
+        self, response: http.client.HTTPResponse, watch: Watch, request: _Request
+    ) -> Trouble | None:
+        """Read to the end and return what went wrong; what came in is left with the watch."""
+        pieces, end, clock = watch.pieces, request.end, self._clock
+        most = request.limits.size_bytes
         size = 0
         try:
             while data := response.read1(_READ_BYTES):
-                now = self._clock()
-                pieces.append((now, data))
+                pieces.append((clock(), data))
                 size += len(data)
-                if size > limits.size_bytes:
-                    reason = f"the answer is larger than {limits.size_bytes:,} bytes"
-                    return tuple(pieces), Trouble("endless", reason)
-                if now - sent_at > limits.total_seconds:
-                    return tuple(pieces), _endless(limits)
-                # A piece of its own where servers flush each event; else the end shows it.
-                if end is not None and data.rstrip().endswith(end):
-                    return tuple(pieces), None
-        except (OSError, http.client.HTTPException) as error:
-            waited = self._clock() - sent_at
-            return tuple(pieces), self._trouble(error, waited, limits, over)
-        if self._stopped:
-            return tuple(pieces), _STOPPED
+                if size > most:
+                    return Trouble("endless", f"the answer is larger than {most:,} bytes")
+                # Events are objects and end with a brace.
+                if end and data.rstrip().endswith(end[-1:]) and is_over(pieces, end):
+                    return None
+        except _FAULTS as error:
+            return self._ended(watch) or interrupted(error)
         # An answer without a length looks whole when its connection is shut.
-        if over.is_set():
-            return tuple(pieces), _endless(limits)
-        if response.length:
-            return tuple(pieces), _CUT
-        return tuple(pieces), None
+        return self._ended(watch) or (CUT if response.length else None)
 
-    def _trouble(
-        self, error: Exception, waited: float, limits: Limits, over: threading.Event
-    ) -> Trouble:
-        if self._stopped:
-            return _STOPPED
-        # The watch looks at a clock of its own, and began a little earlier.
-        if over.is_set() or waited >= limits.total_seconds:
-            return _endless(limits)
-        return _trouble_of(error, limits)
+    def _ended(self, watch: Watch) -> Trouble | None:
+        return STOPPED if self._plugs.stopped else watch.trouble
 
 
-def _endless(limits: Limits) -> Trouble:
-    return Trouble("endless", f"the answer had not ended after {limits.total_seconds:g} s")
-
-
-def _silence(connection: http.client.HTTPConnection) -> Trouble:
-    """Say at what a connection waited in vain: a server without TLS may not answer a greeting."""
-    if connection.sock is None:
-        return Trouble("unreachable", f"no connection came about in {CONNECT_SECONDS:g} s")
-    waited = f"no answer to the TLS greeting of https came in {CONNECT_SECONDS:g} s"
-    return Trouble("tls", f"somebody listens there, but {waited}")
-
-
-def _trouble_of(error: Exception, limits: Limits) -> Trouble:
-    if isinstance(error, ssl.SSLCertVerificationError):
-        reason = one_line(error.verify_message or "it is not trusted")
-        return Trouble("tls", f"its certificate could not be verified: {reason}")
-    if isinstance(error, ssl.SSLError):
-        return Trouble("tls", "whoever listens there does not speak TLS, as https wants it")
-    if isinstance(error, socket.gaierror):
-        return Trouble("unreachable", "the name of the host is not known")
-    if isinstance(error, ConnectionRefusedError):
-        return Trouble("unreachable", "the connection was refused, nothing listens there")
-    if isinstance(error, TimeoutError):
-        return Trouble("stalled", f"nothing came for {limits.silence_seconds:g} s")
-    if isinstance(error, http.client.IncompleteRead | ConnectionError):
-        return _CUT
-    if isinstance(error, http.client.HTTPException):
-        return Trouble("cut", f"what came is no HTTP ({type(error).__name__})")
-    text = one_line(getattr(error, "strerror", None) or type(error).__name__)
-    return Trouble("unreachable", f"no connection came about ({text})")
+@dataclass(frozen=True, slots=True)
+class _Request:
+    method: str
+    path: str
+    limits: Limits
+    body: bytes = b""
+    end: bytes = b""
+    says: Callable[[bytes], bool] | None = None
 
 
 def _whole(received: Received) -> Reply:
-    if received.trouble is not None:
-        raise NoReplyError(received.trouble, received.ended_at - received.sent_at)
-    seconds = received.ended_at - received.sent_at
+    """Return an answer that came to its end; of a refusal the status is enough."""
+    trouble, seconds = received.trouble, received.ended_at - received.sent_at
+    if trouble is not None and (received.status < 400 or trouble.kind == "stopped"):
+        raise NoReplyError(trouble, seconds)
     return Reply(received.status, received.media_type, received.body, seconds)
 
 
 def _encoded(document: Any) -> bytes:
     return json.dumps(document, allow_nan=False).encode()
-
-
-def _end(plug: socket.socket, over: threading.Event) -> None:
-    """End a connection whose time is over, and say so first."""
-    over.set()
-    _shut(plug)
-
-
-def _shut(plug: socket.socket) -> None:
-    """End a connection under whoever waits for it."""
-    with suppress(OSError):
-        # Not the method of a TLS socket, which must not be used from two threads.
-        socket.socket.shutdown(plug, socket.SHUT_RDWR)

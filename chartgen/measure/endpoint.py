@@ -2,24 +2,76 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
-from chartgen.measure.connection import Connection, NoReplyError, Reply
-from chartgen.measure.faults import EndpointError, no_reply, not_served, refused
+from chartgen.measure.connection import (
+    PAGE_LIMITS,
+    PAGE_SECONDS,
+    Connection,
+    Limits,
+    NoReplyError,
+    Reply,
+)
+from chartgen.measure.faults import EndpointError, no_reply, not_served, own_words, refused
 from chartgen.measure.metrics import Drafts, draft_counters, running_requests
-from chartgen.measure.smoke_context import stated_limit
-from chartgen.measure.stream import error_text
-from chartgen.terminal import one_line
 
+# By which names servers state the limit in their list of models: vLLM 0.21.0 and SGLang,
+# llama.cpp b11434 (within `meta`), and those that put several models behind one address.
+_LIMIT_KEYS = ("max_model_len", "context_length", "max_context_length", "n_ctx")
+# Ten times the longest context that a model has had (10M tokens, Llama 4 Scout). Hugging Face's
+# tokenizers say int(1e30) where they know of no limit.
+MOST_CONTEXT = 10**8
 _NAME_SHOWN = 200
 
 
 @dataclass(frozen=True, slots=True)
 class ServedModel:
-    """A model as the endpoint lists it; `context` is its context length where that is told."""
+    """A name that the endpoint lists, and the model's context length where that is told."""
 
     name: str
     context: int | None = None
+
+
+def page_limits(seconds: float) -> Limits:
+    """Return the limits of a page that is waited for so many seconds at most."""
+    bounded = min(seconds, PAGE_SECONDS)
+    return replace(PAGE_LIMITS, silence_seconds=bounded, total_seconds=bounded)
+
+
+def listed_models(document: Any) -> dict[str, Any] | None:
+    """Return the entries of a list of models by name, further names of one (`aliases`) included.
+
+    The names are the server's own words. None for what is no list of models.
+    """
+    entries = document.get("data") if isinstance(document, dict) else None
+    if not isinstance(entries, list):
+        return None
+    found: dict[str, Any] = {}
+    for entry in entries:
+        if not isinstance(entry, dict):
+            continue
+        aliases = entry.get("aliases")
+        for name in (entry.get("id"), *(aliases if isinstance(aliases, list) else ())):
+            if isinstance(name, str):
+                found.setdefault(name, entry)
+    return found
+
+
+def stated_limit(entry: Any) -> int | None:
+    """Return the context length in tokens that an entry of a list of models states.
+
+    One that no model has counts as not stated.
+    """
+    if not isinstance(entry, dict):
+        return None
+    meta = entry.get("meta")
+    for place in (entry, meta if isinstance(meta, dict) else {}):
+        for key in _LIMIT_KEYS:
+            value = place.get(key)
+            if isinstance(value, int) and not isinstance(value, bool) and 0 < value <= MOST_CONTEXT:
+                return value
+    return None
 
 
 def served_models(connection: Connection) -> tuple[ServedModel, ...]:
@@ -33,47 +85,56 @@ def served_models(connection: Connection) -> tuple[ServedModel, ...]:
     except NoReplyError as error:
         raise no_reply(what, url, error) from None
     check_status(connection, what, reply)
-    listed = reply.json()
-    entries = listed.get("data") if isinstance(listed, dict) else None
-    if not isinstance(entries, list):
+    listed = listed_models(reply.json())
+    if listed is None:
         raise EndpointError(
             f"{url}: {what} is no list of models but {reply.media_type}; give the address of the "
             "OpenAI API: what stands before /v1/chat/completions"
         )
     return tuple(
-        ServedModel(one_line(entry["id"])[:_NAME_SHOWN], stated_limit(entry))
-        for entry in entries
-        if isinstance(entry, dict) and isinstance(entry.get("id"), str)
+        ServedModel(connection.redact(name)[:_NAME_SHOWN], stated_limit(entry))
+        for name, entry in listed.items()
     )
 
 
 def check_served(connection: Connection, name: str) -> ServedModel:
     """Return the model of that name. Raises EndpointError where it is not served."""
-    models = served_models(connection)
+    models, url = served_models(connection), connection.address.url
+    if not models:
+        raise EndpointError(
+            f"{url}: serves no model at all; let the engine load one, or give the address of the "
+            "right app"
+        )
     for model in models:
         if model.name == name:
             return model
-    raise not_served(name, connection.address.url, tuple(model.name for model in models))
+    raise not_served(name, url, tuple(model.name for model in models))
 
 
 def check_status(connection: Connection, what: str, reply: Reply) -> None:
     """Raise EndpointError for a status other than 200."""
     if reply.status != 200:
-        text = connection.redact(error_text(reply.json()))
+        text = own_words(connection, reply)
         raise refused(what, connection.address.url, reply.status, text, reply.seconds)
 
 
-def engine_version(connection: Connection) -> str:
+def engine_version(connection: Connection, seconds: float = PAGE_SECONDS) -> str:
     """Return engine and version as the endpoint reports them, empty where it does not.
 
-    vLLM has /version, llama.cpp has `build_info` in /props.
+    vLLM has /version, llama.cpp has `build_info` in /props. `seconds` is how long a page may
+    take; after one that never ends the next is not asked for.
     """
     for path, key, title in (
         ("/version", "version", "vLLM"),
         ("/props", "build_info", "llama.cpp"),
     ):
-        found = _page(connection, path)
-        document = found.json() if found is not None else None
+        try:
+            reply = connection.get(path, page_limits(seconds))
+        except NoReplyError as error:
+            if error.trouble.kind in ("stalled", "endless"):
+                return ""
+            continue
+        document = reply.json() if reply.status == 200 else None
         version = document.get(key) if isinstance(document, dict) else None
         if isinstance(version, str) and version.strip():
             return f"{title} {connection.redact(version)[:100]}"
@@ -94,17 +155,11 @@ class Counters:
 
 def read_counters(connection: Connection) -> Counters:
     """Read the engine's /metrics, where it has one."""
-    reply = _page(connection, "/metrics")
-    if reply is None:
+    try:
+        reply = connection.get("/metrics")
+    except NoReplyError:
+        return Counters(answered=False)
+    if reply.status != 200:
         return Counters(answered=False)
     text = reply.body.decode("utf-8", "replace")
     return Counters(True, draft_counters(text), running_requests(text))
-
-
-def _page(connection: Connection, path: str) -> Reply | None:
-    """Return a page that an endpoint may lack."""
-    try:
-        reply = connection.get(path)
-    except NoReplyError:
-        return None
-    return reply if reply.status == 200 else None

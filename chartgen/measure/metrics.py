@@ -18,6 +18,8 @@ _SAMPLE = re.compile(
 )
 _DRAFTED = ("vllm:spec_decode_num_draft_tokens", "llamacpp:spec_decode_num_draft_tokens")
 _ACCEPTED = ("vllm:spec_decode_num_accepted_tokens", "llamacpp:spec_decode_num_accepted_tokens")
+# More than any engine has ever drafted; beyond it a float no longer tells single tokens apart.
+_MOST_TOKENS = 1e15
 _RUNNING = ("vllm:num_requests_running", "llamacpp:requests_processing")
 
 
@@ -54,7 +56,7 @@ def draft_counters(text: str) -> Drafts | None:
     and the counts by position have other names and are not taken.
     """
     drafted, accepted = _sum(text, _DRAFTED), _sum(text, _ACCEPTED)
-    if drafted is None or accepted is None:
+    if drafted is None or accepted is None or max(drafted, accepted) > _MOST_TOKENS:
         return None
     return Drafts(int(drafted), int(accepted))
 

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from chartgen.evidence.record import Run
-from chartgen.evidence.statistics import LEAST_RUNS
 from chartgen.measure.chat import ChatRequest, NoUsageError, chat_limits, timed_run
 from chartgen.measure.connection import Connection, Limits
 from chartgen.measure.endpoint import read_counters
+from chartgen.measure.faults import EndpointError
 from chartgen.measure.metrics import Drafts, drafts_between
 from chartgen.measure.prompt import game_prompt, messages
 
@@ -20,14 +20,26 @@ from chartgen.measure.prompt import game_prompt, messages
 _BESIDE_FILLER_TOKENS = 1024
 # Apart enough that their mean length is that of the filler, and few for the smallest context.
 _PROBE_WORDS = (50, 250)
+# Enough for a model that thinks to say a word: the first tokens of a thought are not shown.
+_PROBE_TOKENS = 16
 # None of the runs has it, so that no cache knows their prompts.
 _PROBE_SEED = 999_999_999
 # What people sample with in this community's benches (engines.md §6): not greedy, as drafts would
 # then be accepted more often than in use.
 TEMPERATURE, TOP_P = 0.6, 0.95
 MAX_TOKENS = 2500
-# What two benches must have alike for their numbers to be compared; how often they ask is free.
-_COMPARED = ("users", "prompt_tokens", "image", "max_tokens", "temperature", "top_p")
+# What two benches must have alike for their numbers to be compared, and how it is called; how often
+# they ask is free.
+_COMPARED = {
+    "users": "number of users",
+    "prompt_tokens": "length of prompts",
+    "image": "question (no picture)",
+    "max_tokens": "length of answers",
+    "temperature": "temperature",
+    "top_p": "top-p",
+}
+# Below this an answer is over before its rate has settled.
+SHORT_TOKENS = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,14 +65,11 @@ class BenchPlan:
     silence_seconds: float = 120.0
 
     @property
-    def standard(self) -> bool:
-        """Tell whether it asks what all apps are compared by: one user, the prompt alone.
-
-        Fewer runs than it takes to tell one speed from two stand for no release either.
-        """
+    def unusual(self) -> tuple[str, ...]:
+        """Return in what it differs from what all apps are compared by: one user, one question."""
         usual = BenchPlan(self.model)
-        same = all(getattr(self, name) == getattr(usual, name) for name in _COMPARED)
-        return same and self.runs >= LEAST_RUNS
+        differing = (name for name in _COMPARED if getattr(self, name) != getattr(usual, name))
+        return tuple(_COMPARED[name] for name in differing)
 
     @property
     def limits(self) -> Limits:
@@ -79,20 +88,19 @@ class BenchPlan:
         asked = messages(game_prompt(), fill_words=self.fill_words, seed=number, image=self.image)
         return ChatRequest(settings, asked)
 
-    def settings(self, *, streaming: bool = True) -> dict[str, Any]:
+    def settings(self) -> dict[str, Any]:
         """Return what evidence says of the requests."""
         first = self.request(0)
         seed = first.settings["seed"]
         return {
             **{name: value for name, value in first.settings.items() if name != "seed"},
             "first_seed": seed,
-            "stream": streaming,
+            "stream": True,
             "prompt": f"sha256:{hashlib.sha256(game_prompt().encode()).hexdigest()}",
             "prompt_tokens": self.prompt_tokens,
             "fill_words": self.fill_words,
             "image": self.image,
             "warm_up": self.warm_up,
-            "standard": self.standard and streaming,
         }
 
 
@@ -165,7 +173,7 @@ def fitted(connection: Connection, plan: BenchPlan) -> BenchPlan:
     """
     if not plan.prompt_tokens:
         return plan
-    probe = replace(plan, max_tokens=2)
+    probe = replace(plan, max_tokens=_PROBE_TOKENS)
     few, many = _PROBE_WORDS
     less = _prompt_tokens(connection, replace(probe, fill_words=few))
     more = _prompt_tokens(connection, replace(probe, fill_words=many))
@@ -176,8 +184,16 @@ def fitted(connection: Connection, plan: BenchPlan) -> BenchPlan:
 
 
 def _prompt_tokens(connection: Connection, plan: BenchPlan) -> int | None:
-    run = timed_run(connection, plan.request(_PROBE_SEED), plan.limits, streaming=False)
-    return run.prompt_tokens
+    request = plan.request(_PROBE_SEED)
+    try:
+        return timed_run(connection, request, plan.limits).prompt_tokens
+    except NoUsageError:
+        pass
+    try:
+        return timed_run(connection, request, plan.limits, streaming=False).prompt_tokens
+    except EndpointError:
+        # Whatever else was wrong, the first run will meet it again and say it.
+        return None
 
 
 def measure(connection: Connection, plan: BenchPlan) -> Iterator[Round]:
@@ -194,6 +210,11 @@ def measure(connection: Connection, plan: BenchPlan) -> Iterator[Round]:
         try:
             runs, total = _round(connection, plan, number, streaming=streaming)
         except NoUsageError:
+            if number:
+                raise EndpointError(
+                    f"{connection.address.url}: a stream has no `usage`, and those before it had "
+                    "one, so that the runs cannot be compared; look into the engine's log"
+                ) from None
             streaming = False
             # What the first try drafted is no part of the round.
             before = read_counters(connection)

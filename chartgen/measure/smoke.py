@@ -9,13 +9,18 @@ from typing import Any, Literal
 
 from chartgen.evidence.record import Check
 from chartgen.measure.connection import Connection, NoReplyError, Reply
-from chartgen.measure.faults import no_reply, refused
+from chartgen.measure.endpoint import (
+    MOST_CONTEXT,
+    listed_models,
+    page_limits,
+    stated_limit,
+)
+from chartgen.measure.faults import no_reply, own_words, refused
 from chartgen.measure.smoke_asking import ANSWER_TOKENS, Asking, CheckFailedError
 from chartgen.measure.smoke_chat import check_streaming, check_text, check_tools, check_vision
 from chartgen.measure.smoke_claims import Claim, Claims
-from chartgen.measure.smoke_context import check_context, check_long, stated_limit
+from chartgen.measure.smoke_context import check_context, check_long
 from chartgen.measure.smoke_media import check_embedding, check_speech
-from chartgen.measure.stream import error_text
 from chartgen.terminal import shortened
 
 MODELS = "/v1/models"
@@ -26,9 +31,9 @@ _MOST_NAMES = 5
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """A check that is done. `broken` where it failed for want of any whole answer.
+    """A check that is done. `broken` where it failed for want of any whole answer of the app.
 
-    A test with a broken check tells of a connection rather than of a release.
+    A test with a broken check tells of a connection, a login or a proxy rather than of a release.
     """
 
     check: Check
@@ -49,18 +54,17 @@ def smoke(
     """Run the checks that a spec's claims ask for, and yield each when it is done.
 
     `seconds` bounds each request. `long` adds a prompt that nearly fills the context. What is not
-    checked is yielded, too, with the reason. Raises EndpointError where no endpoint answers, or it
-    lets nobody in.
+    checked is yielded, too, with the reason.
     """
     asking = Asking(connection, claims.served_name or "", seconds)
-    _reach(connection)
     yield from _health(asking, claims)
     done, served = _models(asking, claims)
     yield done
     plan = _plan(claims, served, long=long)
     if done.check.outcome == "failed":
-        reason = "there is no model of this app to ask"
-        yield from (Done(Check(name, "skipped", reason)) for name, _, _ in plan)
+        no_model = "there is no model of this app to ask"
+        reason = "the list of models did not come" if done.broken else no_model
+        yield from (_skipped(asking, name, reason) for name, _, _ in plan)
         return
     limit = claims.context or served.limit
     tokens = min(ANSWER_TOKENS, limit // 4) if limit else ANSWER_TOKENS
@@ -68,20 +72,34 @@ def smoke(
     gone = False
     for name, claim, check in plan:
         if not claim.holds:
-            yield Done(Check(name, "skipped", claim.because))
+            yield _skipped(asking, name, claim.because)
         elif gone:
-            yield Done(Check(name, "skipped", "the endpoint answers no more"))
+            yield _skipped(asking, name, "the endpoint answers no more")
         else:
-            one = _run(name, partial(check, asking))
-            gone = one.broken and not _answers(connection)
+            one = _run(asking, name, partial(check, asking))
+            gone = one.broken and not _answers(connection, seconds)
             yield one
 
 
-def tells_of_release(done: Sequence[Done]) -> bool:
-    """Tell whether a test may be kept: the app's model was there, and every answer came whole."""
-    return not any(
-        one.broken or (one.check.name == "models" and one.check.outcome == "failed") for one in done
-    )
+def why_untold(done: Sequence[Done]) -> str:
+    """Return why a test tells nothing of the release and must not be kept; empty where it does."""
+    broken = ", ".join(one.check.name for one in done if one.broken)
+    if broken:
+        return f"no whole answer of the app came for {broken}"
+    if any(one.check.name == "models" and one.check.outcome == "failed" for one in done):
+        return "the endpoint does not serve this app's model"
+    return ""
+
+
+def reach(connection: Connection, seconds: float) -> None:
+    """Raise EndpointError where nothing answers within so many seconds, or nobody is let in."""
+    url = connection.address.url
+    try:
+        reply = connection.get(MODELS, page_limits(seconds))
+    except NoReplyError as error:
+        raise no_reply(_LIST, url, error) from None
+    if reply.status in (401, 403) or 300 <= reply.status < 400:
+        raise refused(_LIST, url, reply.status, own_words(connection, reply), reply.seconds)
 
 
 def _plan(
@@ -92,6 +110,8 @@ def _plan(
     context = chat
     if context.holds and limit is None:
         context = Claim(False, "neither the spec nor the server states a context length")
+    elif context.holds and limit is not None and limit > MOST_CONTEXT:
+        context = Claim(False, f"no model has a context of {limit:,} tokens")
     wanted = context if long else Claim(False, "not asked for; --long asks for it")
     return (
         ("text", chat, check_text),
@@ -110,33 +130,27 @@ def _told(claim: Claim) -> Claim:
     return claim if claim.holds else Claim(False, f"not claimed: {claim.because}")
 
 
-def _run(name: str, check: Callable[[], str]) -> Done:
+def _run(asking: Asking, name: str, check: Callable[[], str]) -> Done:
     try:
-        return Done(_check(name, "passed", check()))
+        return Done(_check(asking, name, "passed", check()))
     except CheckFailedError as error:
-        return Done(_check(name, "failed", error.detail), error.broken)
+        return Done(_check(asking, name, "failed", error.detail), error.broken)
 
 
-def _check(name: str, outcome: Literal["passed", "failed"], detail: str) -> Check:
-    short = shortened(detail, _DETAIL_LIMIT)
-    return Check(name, outcome, short)
+def _skipped(asking: Asking, name: str, reason: str) -> Done:
+    return Done(_check(asking, name, "skipped", reason))
 
 
-def _reach(connection: Connection) -> None:
-    """Raise EndpointError where nothing answers, or nobody is let in."""
-    url = connection.address.url
+def _check(
+    asking: Asking, name: str, outcome: Literal["passed", "failed", "skipped"], detail: str
+) -> Check:
+    """Return a check with its detail on one line, without the key, and only then cut."""
+    return Check(name, outcome, shortened(asking.connection.redact(detail), _DETAIL_LIMIT))
+
+
+def _answers(connection: Connection, seconds: float) -> bool:
     try:
-        reply = connection.get(MODELS)
-    except NoReplyError as error:
-        raise no_reply(_LIST, url, error) from None
-    if reply.status in (401, 403) or 300 <= reply.status < 400:
-        text = connection.redact(error_text(reply.json()))
-        raise refused(_LIST, url, reply.status, text, reply.seconds)
-
-
-def _answers(connection: Connection) -> bool:
-    try:
-        connection.get(MODELS)
+        connection.get(MODELS, page_limits(seconds))
     except NoReplyError:
         return False
     return True
@@ -145,16 +159,16 @@ def _answers(connection: Connection) -> bool:
 def _health(asking: Asking, claims: Claims) -> Iterator[Done]:
     path = claims.health
     if path is None:
-        yield Done(Check("health", "skipped", "the spec names no path for it"))
+        yield _skipped(asking, "health", "the spec names no path for it")
         return
 
     def check() -> str:
         reply = asking.get(path)
         if reply.status != 200:
-            raise CheckFailedError(f"GET {path}: {asking.refusal(reply)}")
+            raise asking.refused(reply, f"GET {path}: ")
         return f"GET {path} answers 200"
 
-    yield _run("health", check)
+    yield _run(asking, "health", check)
 
 
 def _models(asking: Asking, claims: Claims) -> tuple[Done, _Served]:
@@ -165,17 +179,17 @@ def _models(asking: Asking, claims: Claims) -> tuple[Done, _Served]:
         listed = _listed(asking, reply)
     except CheckFailedError as error:
         if claims.listed or error.broken:
-            return Done(_check("models", "failed", error.detail), error.broken), nobody
-        return Done(Check("models", "skipped", "this app has no list of models")), nobody
+            return Done(_check(asking, "models", "failed", error.detail), error.broken), nobody
+        return _skipped(asking, "models", "this app has no list of models"), nobody
     names = list(listed)
     wanted = claims.served_name
     if wanted is None:
         name = names[0] if names else ""
-        return Done(_check("models", "passed", _names(names))), _Served(name, None)
+        return Done(_check(asking, "models", "passed", _names(names))), _Served(name, None)
     if wanted not in listed:
         detail = f"{wanted} is not served; the endpoint has {_names(names)}"
-        return Done(_check("models", "failed", detail)), nobody
-    return Done(_check("models", "passed", f"serves {wanted}")), _Served(
+        return Done(_check(asking, "models", "failed", detail)), nobody
+    return Done(_check(asking, "models", "passed", f"serves {wanted}")), _Served(
         wanted, stated_limit(listed[wanted])
     )
 
@@ -183,22 +197,13 @@ def _models(asking: Asking, claims: Claims) -> tuple[Done, _Served]:
 def _listed(asking: Asking, reply: Reply) -> dict[str, Any]:
     """Return the entries of a list of models by name, further names of one included."""
     if reply.status != 200:
-        raise CheckFailedError(f"GET {MODELS}: {asking.refusal(reply)}")
-    document = reply.json()
-    data = document.get("data") if isinstance(document, dict) else None
-    if not isinstance(data, list):
+        raise asking.refused(reply, f"GET {MODELS}: ")
+    found = listed_models(reply.json())
+    if found is None:
         raise CheckFailedError(f"GET {MODELS} gives no list of models but {asking.words(reply)}")
-    found: dict[str, Any] = {}
-    for entry in data:
-        if not isinstance(entry, dict):
-            continue
-        aliases = entry.get("aliases")
-        for name in (entry.get("id"), *(aliases if isinstance(aliases, list) else ())):
-            if isinstance(name, str):
-                found.setdefault(name, entry)
     return found
 
 
 def _names(names: list[str]) -> str:
-    shown = ", ".join(names[:_MOST_NAMES]) or "no model"
+    shown = ", ".join(names[:_MOST_NAMES]) or "no model at all"
     return shown + (f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else "")

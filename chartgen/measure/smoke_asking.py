@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from chartgen.measure.connection import Connection, Limits, NoReplyError, Reply
-from chartgen.measure.faults import KEY_VARIABLE, PROXY_LIMIT, at_proxy_limit
+from chartgen.measure.connection import Connection, Limits, NoReplyError, Reply, Trouble
+from chartgen.measure.endpoint import page_limits
+from chartgen.measure.faults import KEY_VARIABLE, PROXY_LIMIT, at_proxy_limit, is_proxy_limit
 from chartgen.measure.stream import (
     DONE,
     Stream,
@@ -25,6 +26,8 @@ CHAT = "/v1/chat/completions"
 ANSWER_TOKENS = 2048
 ANSWER_LIMIT_BYTES = 32 << 20
 _SHOWN = 200
+# What logins, limits and proxies answer in the place of an app; other redirects are no API's.
+_BEFORE_THE_APP = frozenset({*range(300, 400), 401, 403, 407, 429, 502, 503, 504})
 _HINTS = {
     401: f"the endpoint wants an API key: put it into {KEY_VARIABLE}",
     403: f"the endpoint refuses this key or this machine; check {KEY_VARIABLE} and the login",
@@ -38,7 +41,7 @@ _HINTS = {
 
 
 class CheckFailedError(Exception):
-    """A check did not pass; `broken` where the endpoint gave no whole answer at all."""
+    """A check did not pass; `broken` where no whole answer of the app came at all."""
 
     def __init__(self, detail: str, *, broken: bool = False) -> None:
         super().__init__(detail)
@@ -47,7 +50,7 @@ class CheckFailedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The message of a whole chat completion."""
+    """The message of a whole chat completion, read; `message` is as it came."""
 
     text: str
     reasoning: str
@@ -70,7 +73,7 @@ class Asking:
     def get(self, path: str) -> Reply:
         """Ask for a page, whatever its status. Raises CheckFailedError where none came."""
         try:
-            return self.connection.get(path)
+            return self.connection.get(path, page_limits(self.seconds))
         except NoReplyError as error:
             raise _no_answer(error) from None
 
@@ -81,7 +84,7 @@ class Asking:
         """
         reply = self.sent(path, document)
         if reply.status != 200:
-            raise CheckFailedError(self.refusal(reply))
+            raise self.refused(reply)
         return reply
 
     def sent(self, path: str, document: Mapping[str, Any]) -> Reply:
@@ -122,16 +125,18 @@ class Asking:
             received = self.connection.stream(CHAT, request, self._limits(), end=DONE)
         except NoReplyError as error:
             raise _no_answer(error) from None
+        seconds = received.ended_at - received.sent_at
         if received.status != 200:
-            seconds = received.ended_at - received.sent_at
             reply = Reply(received.status, received.media_type, received.body, seconds)
-            raise CheckFailedError(self.refusal(reply))
+            raise self.refused(reply)
         if received.trouble is not None:
-            raise CheckFailedError(f"the stream broke: {received.trouble.reason}", broken=True)
+            why = _why(received.trouble, seconds)
+            raise CheckFailedError(f"the stream broke: {why}", broken=True)
         stream = read_stream(received)
         if stream.fault:
-            fault = self.connection.redact(stream.fault)
-            raise CheckFailedError(f"the stream broke: {fault}", broken=True)
+            kind = "cut" if stream.ended_early else "broken"
+            why = _why(Trouble(kind, self.connection.redact(stream.fault)), seconds)
+            raise CheckFailedError(f"the stream broke: {why}", broken=True)
         return stream
 
     def chat_request(self, messages: Sequence[Mapping[str, Any]], **more: Any) -> dict[str, Any]:
@@ -143,27 +148,43 @@ class Asking:
             **more,
         }
 
+    def refused(self, reply: Reply, about: str = "") -> CheckFailedError:
+        """Return the failure of a check that got another status than it should.
+
+        It is broken where somebody answered in the app's place: a login, or a proxy, whose pages
+        have no message as those of engines do.
+        """
+        silent = reply.status == 413 or reply.status >= 500
+        before = reply.status in _BEFORE_THE_APP or (silent and not self._message(reply))
+        return CheckFailedError(about + self.refusal(reply), broken=before)
+
     def refusal(self, reply: Reply) -> str:
         """Say with which words a server refused, and what that mostly means."""
         if reply.status in (502, 503, 504) and at_proxy_limit(reply.seconds):
             return f"HTTP {reply.status} after {reply.seconds:.1f} s, which is when {PROXY_LIMIT}"
         hint = _HINTS.get(reply.status, "")
         # An engine's own message says more than what a status mostly means.
-        own = error_text(reply.json())
+        own = self._message(reply)
         hint = f" ({hint})" if hint and (not own or reply.status in (401, 403)) else ""
         return f"HTTP {reply.status}: {self.words(reply)}{hint}"
 
     def words(self, reply: Reply) -> str:
         """Return the message in an answer, or what the answer is where it has none."""
-        own = error_text(reply.json())
+        own = self._message(reply)
         if own:
-            return self.connection.redact(own)
+            return own
         if not reply.body:
             return "an empty answer"
         if reply.media_type == "text/html":
             return "a web page"
-        start = reply.body[: 4 * _SHOWN].decode("utf-8", "replace")
-        return quoted(self.connection.redact(start))
+        return self.quoted(reply.body[: 4 * _SHOWN].decode("utf-8", "replace"))
+
+    def quoted(self, text: str, most: int = 60) -> str:
+        """Return the beginning of a text on one line, in quotes and without the key."""
+        return f'"{shortened(self.connection.redact(text), most)}"'
+
+    def _message(self, reply: Reply) -> str:
+        return self.connection.redact(error_text(reply.json()))
 
     def _named(self, document: Mapping[str, Any]) -> dict[str, Any]:
         """Add the model's name, where the app has one."""
@@ -171,11 +192,6 @@ class Asking:
 
     def _limits(self) -> Limits:
         return Limits(self.seconds, self.seconds, ANSWER_LIMIT_BYTES)
-
-
-def quoted(text: str, most: int = 60) -> str:
-    """Return the beginning of a text on one line, in quotes."""
-    return f'"{shortened(one_line(text), most)}"'
 
 
 def user(content: Any) -> dict[str, Any]:
@@ -188,7 +204,11 @@ def _text(value: Any) -> str:
 
 
 def _no_answer(error: NoReplyError) -> CheckFailedError:
-    why = error.trouble.reason
-    if at_proxy_limit(error.seconds):
-        why += f" after {error.seconds:.1f} s, which is when {PROXY_LIMIT}"
-    return CheckFailedError(f"no answer: {why}", broken=True)
+    return CheckFailedError(f"no answer: {_why(error.trouble, error.seconds)}", broken=True)
+
+
+def _why(trouble: Trouble, seconds: float) -> str:
+    """Say why an answer is not whole, and who ends answers at just that time."""
+    if is_proxy_limit(trouble.kind, seconds):
+        return f"{trouble.reason} after {seconds:.1f} s, which is when {PROXY_LIMIT}"
+    return trouble.reason

@@ -10,16 +10,26 @@ import json
 import re
 from typing import Any
 
-from chartgen.measure.smoke_asking import Answer, Asking, CheckFailedError, quoted, user
+from chartgen.measure.smoke_asking import Answer, Asking, CheckFailedError, user
 from chartgen.measure.smoke_image import data_url, plain_png
 from chartgen.measure.stream import ToolCall
 
 _HELLO = "Say hello in one short sentence."
 _COLOUR = "What colour is this picture? Answer with one word."
-_RED = re.compile(r"\b(red|scarlet|crimson)\b", re.IGNORECASE)
+_RED = re.compile(r"\b(red|scarlet|crimson)\b(?!\s*\?)", re.IGNORECASE)
+# "Not blue but red" is said of red; "it is not red" and "blue, not red" are not.
+_CLAUSE = re.compile(r"[.,;:!\n]|\bbut\b", re.IGNORECASE)
+_NOT = re.compile(r"\b(no|not|none|never|neither|nor|cannot|unable)\b|n['\u2019]t\b", re.IGNORECASE)
+# Whoever says so guesses.
+_BLIND = re.compile(
+    r"(can(not| not|['\u2019]t)|(do|could)(n['\u2019]t| not)|(not able|unable) to) (\w+ )?"
+    r"(see|view|process|access|identify)\b|\bno (image|picture)\b",
+    re.IGNORECASE,
+)
 # Nobody guesses it: who says it was told by the tool.
 CODE = "7413"
 TOOL = "read_code"
+_DOORS = ("north", "south")
 _ASK_CODE = "Which code opens the north door? Ask the tool, then answer with the code."
 _TOOLS = [
     {
@@ -29,7 +39,7 @@ _TOOLS = [
             "description": "Reads the code that opens a door.",
             "parameters": {
                 "type": "object",
-                "properties": {"door": {"type": "string", "enum": ["north", "south"]}},
+                "properties": {"door": {"type": "string", "enum": list(_DOORS)}},
                 "required": ["door"],
             },
         },
@@ -40,9 +50,9 @@ _TOOLS = [
 def check_text(asking: Asking) -> str:
     """A question gets an answer in text."""
     answer = asking.chat([user(_HELLO)])
-    _wanted_text(answer)
+    _wanted_text(asking, answer)
     cut = ", cut there" if answer.finish == "length" else ""
-    return f"{quoted(answer.text)}{_tokens(answer)}{cut}"
+    return f"{asking.quoted(answer.text)}{_tokens(answer)}{cut}"
 
 
 def check_streaming(asking: Asking) -> str:
@@ -72,40 +82,57 @@ def check_vision(asking: Asking) -> str:
             )
         ]
     )
-    _wanted_text(answer)
-    if _RED.search(answer.text) is None:
-        raise CheckFailedError(f"asked for the colour of a red picture, it said: {_said(answer)}")
-    return f"a red picture is {quoted(answer.text)}"
+    _wanted_text(asking, answer)
+    if not _says_red(answer.text):
+        said = _said(asking, answer)
+        raise CheckFailedError(f"asked for the colour of a red picture, it said: {said}")
+    return f"a red picture is {asking.quoted(answer.text)}"
 
 
 def check_tools(asking: Asking) -> str:
     """The model calls a tool, is told the result and uses it."""
     question = user(_ASK_CODE)
     called = asking.chat([question], tools=_TOOLS, tool_choice="auto")
-    call = _wanted_call(called)
+    call, arguments = _wanted_call(asking, called)
     told = asking.chat(
         [question, _said_again(called, call), _result(call)], tools=_TOOLS, tool_choice="auto"
     )
-    _wanted_text(told)
+    _wanted_text(asking, told)
     if CODE not in told.text:
         raise CheckFailedError(
-            f"the tool said {CODE}, and the answer does not hold it: {_said(told)}"
+            f"the tool said {CODE}, and the answer does not hold it: {_said(asking, told)}"
         )
-    return f"{call.name}({_shown_arguments(call)}), then {quoted(told.text)}"
+    shown = ", ".join(
+        f"{name}={_shown(asking, value)}" for name, value in sorted(arguments.items())
+    )
+    return f"{call.name}({shown}), then {asking.quoted(told.text)}"
 
 
-def _wanted_text(answer: Answer) -> None:
+def _says_red(text: str) -> bool:
+    """Tell whether a text calls something red, and does not deny or ask it."""
+    if _BLIND.search(text):
+        return False
+    return any(
+        _NOT.search(clause, 0, found.start()) is None
+        for clause in _CLAUSE.split(text)
+        for found in _RED.finditer(clause)
+    )
+
+
+def _wanted_text(asking: Asking, answer: Answer) -> None:
     if answer.text.strip():
         return
     if answer.calls:
-        raise CheckFailedError(f"it wanted to call the tool {quoted(answer.calls[0].name)} instead")
+        name = asking.quoted(answer.calls[0].name)
+        raise CheckFailedError(f"it wanted to call the tool {name} instead")
     if answer.reasoning.strip():
         why = ", cut there" if answer.finish == "length" else ""
         raise CheckFailedError(f"it only thought and gave no answer{_tokens(answer)}{why}")
     raise CheckFailedError(f"the answer is empty{_tokens(answer)}")
 
 
-def _wanted_call(answer: Answer) -> ToolCall:
+def _wanted_call(asking: Asking, answer: Answer) -> tuple[ToolCall, dict[str, Any]]:
+    """Return the first call and its arguments."""
     if not answer.calls:
         spelt = TOOL in answer.text and "{" in answer.text
         why = (
@@ -113,19 +140,57 @@ def _wanted_call(answer: Answer) -> ToolCall:
             if spelt
             else "it answered without calling the tool"
         )
-        raise CheckFailedError(f"{why}: {_said(answer)}")
+        raise CheckFailedError(f"{why}: {_said(asking, answer)}")
     call = answer.calls[0]
     if call.name != TOOL:
-        raise CheckFailedError(f"it called {quoted(call.name)}, and there is only {TOOL}")
-    try:
-        arguments: Any = json.loads(call.arguments)
-    except (ValueError, RecursionError):
-        arguments = None
-    if not isinstance(arguments, dict) or not isinstance(arguments.get("door"), str):
+        raise CheckFailedError(f"it called {asking.quoted(call.name)}, and there is only {TOOL}")
+    given = _given_arguments(answer)
+    if not isinstance(given, str):
+        shown = asking.quoted(_spelt(given))
         raise CheckFailedError(
-            f"the arguments of the call are not as the tool wants them: {quoted(call.arguments)}"
+            f"the arguments of the call came as {_kind(given)}, where clients of OpenAI's API read "
+            f"text: {shown}"
         )
-    return call
+    try:
+        arguments: Any = json.loads(given)
+    except (ValueError, RecursionError):
+        raise _unwanted("are no JSON", asking, given) from None
+    if not isinstance(arguments, dict):
+        raise _unwanted("are no object", asking, given)
+    if arguments.get("door") not in _DOORS:
+        raise _unwanted('have a door that is neither "north" nor "south"', asking, given)
+    return call, arguments
+
+
+def _unwanted(why: str, asking: Asking, arguments: str) -> CheckFailedError:
+    return CheckFailedError(f"the arguments of the call {why}: {asking.quoted(arguments)}")
+
+
+def _shown(asking: Asking, value: Any) -> str:
+    """Return an argument as Python spells it; a key is taken out first, which quotes may change."""
+    return repr(asking.connection.redact(value) if isinstance(value, str) else value)
+
+
+def _given_arguments(answer: Answer) -> Any:
+    """Return the arguments of the first call as they came, whether text or not."""
+    calls = answer.message.get("tool_calls")
+    parts = [part for part in calls if isinstance(part, dict)] if isinstance(calls, list) else []
+    function = parts[0].get("function") if parts else None
+    return function.get("arguments") if isinstance(function, dict) else None
+
+
+def _kind(value: Any) -> str:
+    """Return what something in a JSON document is called."""
+    if value is None:
+        return "null"
+    return {dict: "an object", list: "a list", bool: "a truth value"}.get(type(value), "a number")
+
+
+def _spelt(value: Any) -> str:
+    try:
+        return json.dumps(value, ensure_ascii=False)
+    except RecursionError:
+        return "…"
 
 
 def _said_again(answer: Answer, call: ToolCall) -> dict[str, Any]:
@@ -141,15 +206,10 @@ def _result(call: ToolCall) -> dict[str, Any]:
     return {"role": "tool", "tool_call_id": call.id or "call-1", "content": CODE}
 
 
-def _said(answer: Answer) -> str:
-    return quoted(answer.text or answer.reasoning, 120)
+def _said(asking: Asking, answer: Answer) -> str:
+    return asking.quoted(answer.text or answer.reasoning, 120)
 
 
 def _tokens(answer: Answer) -> str:
     count = answer.usage.completion_tokens if answer.usage is not None else None
     return f" ({count:,} tokens)" if count else ""
-
-
-def _shown_arguments(call: ToolCall) -> str:
-    arguments = json.loads(call.arguments)
-    return ", ".join(f"{name}={value!r}" for name, value in sorted(arguments.items()))

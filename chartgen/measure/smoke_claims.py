@@ -86,7 +86,7 @@ def claims_of(spec: AppSpec, shelf: Shelf) -> Claims:
     if embedding.holds:
         chat = vision = tools = Claim(False, f"an embedding model: {embedding.because}")
     found = Claims(
-        served_name=_served_name(spec, given),
+        served_name=served_name(spec),
         health=engine_facts(engine.kind).health,
         context=_context(engine, given),
         chat=chat,
@@ -98,11 +98,27 @@ def claims_of(spec: AppSpec, shelf: Shelf) -> Claims:
     return _with_gateway(spec, found)
 
 
+def served_name(spec: AppSpec) -> str | None:
+    """Return the name that requests ask for: the first that the model is served under.
+
+    None for a container of any kind that states none. An argument of the engine counts before
+    `engine.served_name`.
+    """
+    engine = spec.engine
+    if isinstance(engine, AppEngine):
+        return engine.served_name
+    value = Given.of(engine.args, _ALIASES).values.get("served-name")
+    if isinstance(value, (list, tuple)):
+        value = next(iter(value), None)
+    stated = str(value).partition(",")[0].strip() if value is not None else ""
+    return stated or engine.served_name or spec.name
+
+
 def _of_app(spec: AppSpec, engine: AppEngine) -> Claims:
     """Return the claims of a container of any kind: its roles of weights and its texts tell."""
     none = Claim(False, "engine.kind is app, and nothing else in the spec says so")
     found = Claims(
-        served_name=engine.served_name,
+        served_name=served_name(spec),
         health=engine.health,
         context=engine.context,
         chat=none,
@@ -139,15 +155,6 @@ def _told(spec: AppSpec, engine: AppEngine, word: re.Pattern[str], none: Claim) 
         if word.search(text):
             return Claim(True, f"the {name}: {text}")
     return none
-
-
-def _served_name(spec: AppSpec, given: Given) -> str:
-    """Return the first of the names that the model is served under."""
-    value = given.values.get("served-name")
-    if isinstance(value, (list, tuple)):
-        value = next(iter(value), None)
-    stated = str(value).partition(",")[0].strip() if value is not None else ""
-    return stated or spec.engine.served_name or spec.name
 
 
 def _context(engine: EngineBase, given: Given) -> int | None:

@@ -3,44 +3,34 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
 from chartgen.measure.connection import Reply
+from chartgen.measure.endpoint import stated_limit
 from chartgen.measure.smoke_asking import CHAT, Asking, CheckFailedError, user
+from chartgen.measure.stream import read_usage
 
-# By which names servers state the limit in their list of models: vLLM 0.21.0 and SGLang,
-# llama.cpp b11434 (within `meta`), and those that put several models behind one address.
-_LIMIT_KEYS = ("max_model_len", "context_length", "max_context_length", "n_ctx")
 # Words of the engines when a prompt is too long: vllm 0.21.0 (renderers/params.py), llama.cpp
 # b11434 (server-context.cpp), SGLang (managers/tokenizer_manager.py), TabbyAPI.
 _CLEAR = re.compile(r"context|token|length|too long|max_seq_len|max_model_len", re.IGNORECASE)
 # With these an engine may refuse what it was asked; others are of logins, addresses and faults.
 _REFUSALS = (400, 413, 422)
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
+_ROUND = " ".join(_LETTERS) + " "
 _BEYOND = 64
 _ROOM_TOKENS = 32
 # A long prompt fills this much of the limit, and counts as long from the smaller share on.
 _FILL, _LEAST_FILL = 0.95, 0.90
+# A letter is a token; what counts fewer miscounts, or cuts.
+_LEAST_TOKENS = 0.5
 # Two short prompts tell how many tokens a letter is; of a small context, such shares at most.
 _SAMPLES = ((200, 40), (1000, 8))
 
 
 def letters(count: int) -> str:
     """Return so many single letters, each of them at least one token."""
-    return " ".join(_LETTERS[at % len(_LETTERS)] for at in range(count))
-
-
-def stated_limit(entry: Any) -> int | None:
-    """Return the context length in tokens that an entry of a list of models states."""
-    if not isinstance(entry, dict):
-        return None
-    meta = entry.get("meta")
-    for place in (entry, meta if isinstance(meta, dict) else {}):
-        for key in _LIMIT_KEYS:
-            value = place.get(key)
-            if isinstance(value, int) and not isinstance(value, bool) and value > 0:
-                return value
-    return None
+    rounds = -(-count // len(_LETTERS))
+    # Not joined letter by letter: a context may be of millions of them.
+    return (_ROUND * rounds)[: max(2 * count - 1, 0)]
 
 
 def check_context(asking: Asking, claimed: int | None, served: int | None) -> str:
@@ -56,11 +46,10 @@ def check_context(asking: Asking, claimed: int | None, served: int | None) -> st
         raise CheckFailedError(_taken(reply, limit))
     words = asking.words(reply)
     if reply.status not in _REFUSALS:
-        raise CheckFailedError(f"a prompt of more than {limit:,} tokens: {asking.refusal(reply)}")
+        raise asking.refused(reply, f"a prompt of more than {limit:,} tokens: ")
     if _CLEAR.search(words) is None:
-        raise CheckFailedError(
-            "a prompt that is too long is refused, but the words do not say why: "
-            + asking.refusal(reply)
+        raise asking.refused(
+            reply, "a prompt that is too long is refused, but the words do not say why: "
         )
     told = _told_limit(reply) or served
     if claimed is not None and told is not None and told < claimed:
@@ -75,9 +64,12 @@ def check_long(asking: Asking, limit: int) -> str:
     """A prompt that nearly fills the context is answered."""
     few, many = (max(1, min(count, limit // share)) for count, share in _SAMPLES)
     small, large = _prompt_tokens(asking, few), _prompt_tokens(asking, many)
-    if large <= small:
-        raise CheckFailedError("the server counts no more tokens for a longer prompt")
-    each = (large - small) / (many - few)
+    each = (large - small) / max(many - few, 1)
+    if each < _LEAST_TOKENS:
+        raise CheckFailedError(
+            f"the server counts {small:,} tokens for {few:,} letters and {large:,} for {many:,}: "
+            "it miscounts, or cuts prompts"
+        )
     frame = small - each * few
     wanted = min(limit * _FILL, limit - 2 * _ROOM_TOKENS)
     answer = asking.chat([user(letters(int((wanted - frame) / each)))], max_tokens=_ROOM_TOKENS)
@@ -93,11 +85,11 @@ def check_long(asking: Asking, limit: int) -> str:
 
 def _taken(reply: Reply, limit: int) -> str:
     document = reply.json()
-    usage = document.get("usage") if isinstance(document, dict) else None
-    count = usage.get("prompt_tokens") if isinstance(usage, dict) else None
-    if isinstance(count, int) and count <= limit:
+    usage = read_usage(document.get("usage")) if isinstance(document, dict) else None
+    count = usage.prompt_tokens if usage is not None else None
+    if count and count <= limit:
         return f"a prompt of more than {limit:,} tokens was silently cut to {count:,}"
-    shown = f"{count:,}" if isinstance(count, int) else f"more than {limit:,}"
+    shown = f"{count:,}" if count else f"more than {limit:,}"
     return f"a prompt of {shown} tokens was taken, and the limit should be {limit:,}"
 
 

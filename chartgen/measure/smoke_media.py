@@ -57,10 +57,17 @@ def check_speech(asking: Asking) -> str:
 
 
 def _vector(value: Any) -> list[float]:
-    numbers = value if isinstance(value, list) else []
-    sound = all(
-        isinstance(n, int | float) and not isinstance(n, bool) and math.isfinite(n) for n in numbers
-    )
-    if not sound or not any(numbers):
+    numbers = [_number(given) for given in value] if isinstance(value, list) else []
+    if not any(numbers) or not all(map(math.isfinite, numbers)):
         raise CheckFailedError("a vector is empty, has only zeros, or something that is no number")
     return numbers
+
+
+def _number(value: Any) -> float:
+    """Return a number of a vector, one that is not finite for what is none or too large."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return math.nan
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf

@@ -7,19 +7,26 @@ speculative decoding one event brings several.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from chartgen.measure.connection import Received
+from chartgen.measure.events import LINE_LIMIT, Piece, data_of, lines
 from chartgen.terminal import one_line, shortened
 
 # The last event of a stream (OpenAI's API).
 DONE = b"[DONE]"
-# What a model says, in whatever kind of delta: the text, what it thinks before (`reasoning` in
-# vLLM since 0.11, `reasoning_content` before and in llama.cpp), the words of a tool call.
-_CHANNELS = ("content", "reasoning_content", "reasoning")
+# What a model thinks before it answers: `reasoning` in vLLM since 0.11, `reasoning_content` before
+# and in llama.cpp.
+_REASONING = ("reasoning_content", "reasoning")
+# Words of the server, not of the model, wherever they stand in a message.
+_NO_WORDS = frozenset({"role", "id", "name", "type", "index", "object", "model", "format"})
+# How a completion ends that is one, in OpenAI's API. Engines and proxies have others for what they
+# gave up: `abort` and `error` (vLLM, SGLang), `content_filter`.
+_ENDS = frozenset({"", "stop", "length", "tool_calls", "function_call"})
 _SHOWN = 200
+_ENDED_EARLY = "it ended early, without a last event"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +42,9 @@ class Usage:
 class Stream:
     """What one stream said, and when: seconds from the request to its first and last words.
 
-    `fault` says what was wrong with it, and is empty for a whole one. `drafted_tokens` and
-    `accepted_tokens` are those that llama.cpp tells in its last event.
+    `fault` says what was wrong with it, and is empty for a whole one; `ended_early` tells that its
+    end was missing, `streamed` that it was a stream at all. `drafted_tokens` and `accepted_tokens`
+    are those that llama.cpp tells in its last event.
     """
 
     first_seconds: float | None
@@ -49,6 +57,12 @@ class Stream:
     drafted_tokens: int | None = None
     accepted_tokens: int | None = None
     fault: str = ""
+    streamed: bool = True
+
+    @property
+    def ended_early(self) -> bool:
+        """Tell whether it broke off, as a connection does that is cut in good order."""
+        return self.fault == _ENDED_EARLY
 
     @property
     def said_anything(self) -> bool:
@@ -68,13 +82,53 @@ class ToolCall:
 def read_stream(received: Received) -> Stream:
     """Return what a stream said. What is no event of a chat completion is a fault, never raised."""
     reader = _Reader()
-    for at, data in _events(received):
-        if not reader.take(at - received.sent_at, data):
-            break
-    # A server that leaves the last event out has still said that it was finished.
-    if not (reader.fault or reader.done or reader.finish):
-        reader.fault = "it ended early, without a last event"
+    if not reader.take_document(_document(received.pieces)):
+        name = b""
+        for at, line in lines(received.pieces):
+            if not line.strip():
+                name = b""
+            elif line.startswith(b"event:"):
+                name = line[6:].strip()
+            elif (data := data_of(line)) and not reader.take(at - received.sent_at, data, name):
+                break
     return reader.stream()
+
+
+def says_something(data: bytes) -> bool:
+    """Tell whether an event is more than a sign of life: words, counts, an end or a fault."""
+    event = _json(data)
+    if not isinstance(event, dict):
+        return True
+    choice = _first_choice(event)
+    said = choice.get("finish_reason") or has_words(choice.get("delta"))
+    return bool(said or event.get("usage") or event.get("error"))
+
+
+def has_words(value: Any) -> bool:
+    """Tell whether a message, or a part of one, holds words of the model under whatever name."""
+    if isinstance(value, str):
+        return value != ""
+    if isinstance(value, list):
+        return any(has_words(inner) for inner in value)
+    if isinstance(value, dict):
+        return any(has_words(inner) for name, inner in value.items() if name not in _NO_WORDS)
+    return False
+
+
+def whole_fault(document: Any) -> str:
+    """Return what is wrong with a chat completion that is not streamed, empty for a sound one."""
+    if not isinstance(document, dict):
+        return "it is no JSON object"
+    if document.get("error"):
+        return _told_error(document)
+    choice = _first_choice(document)
+    if not isinstance(choice.get("message"), dict):
+        return "it has no message"
+    finish = _finish(choice)
+    if finish not in _ENDS:
+        return _given_up(finish)
+    # What was cut after few tokens may have had no word yet.
+    return "" if finish == "length" or has_words(choice["message"]) else "its message is empty"
 
 
 def read_usage(value: Any) -> Usage | None:
@@ -103,31 +157,16 @@ def error_text(value: Any) -> str:
     """
     if not isinstance(value, dict):
         return ""
-    inner = value.get("error", value)
+    inner = value.get("error") or value
     if isinstance(inner, dict):
         inner = inner.get("message") or inner.get("detail") or ""
     return shortened(one_line(inner if isinstance(inner, str) else json.dumps(inner)), _SHOWN)
 
 
-def _events(received: Received) -> Iterator[tuple[float, bytes]]:
-    """Yield the data of each event with the time of its last piece (HTML standard, §9.2).
-
-    Comments and the fields `event`, `id` and `retry` carry nothing here; any other line is yielded
-    whole, so that a page of a proxy shows as what it is.
-    """
-    rest = b""
-    for at, piece in received.pieces:
-        *lines, rest = (rest + piece).split(b"\n")
-        yield from ((at, data) for line in lines if (data := _data(line)))
-    if received.pieces and (data := _data(rest)):
-        yield received.pieces[-1][0], data
-
-
-def _data(line: bytes) -> bytes:
-    line = line.strip()
-    if line.startswith(b"data:"):
-        return line[5:].lstrip()
-    return b"" if line.startswith((b":", b"event:", b"id:", b"retry:")) else line
+def _document(pieces: Sequence[Piece]) -> Any:
+    """Return the document that came in the place of events, None where there is none."""
+    begins = next((start for _, data in pieces if (start := data.lstrip())), b"")
+    return _json(b"".join(data for _, data in pieces)) if begins.startswith(b"{") else None
 
 
 class _Reader:
@@ -140,36 +179,54 @@ class _Reader:
         self.finish = ""
         self.fault = ""
         self.done = False
+        self.streamed = True
         self.drafted: int | None = None
         self.accepted: int | None = None
         self._text: list[str] = []
         self._reasoning: list[str] = []
         self._calls = _Calls()
 
-    def take(self, seconds: float, data: bytes) -> bool:
-        """Take one event; False after the last one and after a fault."""
+    def take_document(self, document: Any) -> bool:
+        """Take what an endpoint wrote that does not stream; False where it may be events."""
+        if not isinstance(document, dict):
+            return False
+        if document.get("error"):
+            self.fault = _told_error(document)
+        elif isinstance(_first_choice(document).get("message"), dict):
+            self.streamed = False
+            self.fault = "it is no stream, the answer came as one document"
+        return self.fault != ""
+
+    def take(self, seconds: float, data: bytes, name: bytes = b"") -> bool:
+        """Take an event, `name` being its kind; False after the last one and after a fault."""
         if data == DONE:
             self.done = True
             return False
-        try:
-            event = json.loads(data)
-        except (ValueError, RecursionError):
-            event = None
-        if not isinstance(event, dict):
-            start = one_line(data[:_SHOWN].decode("utf-8", "replace"))[:60]
-            self.fault = f"it sent something that is no event: {start!r}"
+        if len(data) > LINE_LIMIT:
+            self.fault = f"it sent a line of more than {LINE_LIMIT:,} bytes"
             return False
-        if "error" in event:
-            self.fault = f"it sent an error: {error_text(event) or 'without a message'}"
+        event = _json(data)
+        if name == b"error":
+            told = error_text(event) or _start(data)
+            self.fault = f"it sent an error: {told}"
+            return False
+        if not isinstance(event, dict):
+            self.fault = f"it sent something that is no event: {_start(data)!r}"
+            return False
+        if event.get("error"):
+            self.fault = _told_error(event)
             return False
         self._take_counts(event)
-        choices = event.get("choices")
-        if isinstance(choices, list) and choices and isinstance(choices[0], dict):
-            self._take_choice(seconds, choices[0])
+        self._take_choice(seconds, _first_choice(event))
         return True
 
     def stream(self) -> Stream:
         """Return all that was taken."""
+        if not self.fault and self.finish not in _ENDS:
+            self.fault = _given_up(self.finish)
+        # A server that leaves the last event out has still said that it was finished.
+        if not (self.fault or self.done or self.finish):
+            self.fault = _ENDED_EARLY
         return Stream(
             first_seconds=self.first,
             last_seconds=self.last,
@@ -181,6 +238,7 @@ class _Reader:
             drafted_tokens=self.drafted,
             accepted_tokens=self.accepted,
             fault=self.fault,
+            streamed=self.streamed,
         )
 
     def _take_counts(self, event: Mapping[str, Any]) -> None:
@@ -192,25 +250,34 @@ class _Reader:
             self.accepted = _count(timings.get("draft_n_accepted"))
 
     def _take_choice(self, seconds: float, choice: Mapping[str, Any]) -> None:
-        finish = choice.get("finish_reason")
-        if isinstance(finish, str):
-            self.finish = one_line(finish)[:40]
+        self.finish = _finish(choice) or self.finish
         delta = choice.get("delta")
         if not isinstance(delta, dict):
             return
         said = False
-        for channel in _CHANNELS:
-            text = delta.get(channel)
-            if isinstance(text, str) and text:
-                (self._text if channel == "content" else self._reasoning).append(text)
+        for name, value in delta.items():
+            if not value or name in _NO_WORDS:
+                continue
+            if name == "tool_calls":
+                said |= self._take_calls(value)
+            elif name == "content" and isinstance(value, str):
+                self._text.append(value)
                 said = True
-        calls = delta.get("tool_calls")
-        for call in calls if isinstance(calls, list) else ():
-            if isinstance(call, dict):
-                said |= self._calls.add(call)
+            elif name in _REASONING and isinstance(value, str):
+                self._reasoning.append(value)
+                said = True
+            else:
+                said |= has_words(value)
         if said:
             self.first = seconds if self.first is None else self.first
             self.last = seconds
+
+    def _take_calls(self, calls: Any) -> bool:
+        said = False
+        for call in calls if isinstance(calls, list) else ():
+            if isinstance(call, dict):
+                said |= self._calls.add(call)
+        return said
 
 
 class _Calls:
@@ -247,3 +314,33 @@ def _count(value: Any) -> int | None:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     return int(value) if 0 <= value < 1 << 63 else None
+
+
+def _first_choice(event: Mapping[str, Any]) -> Mapping[str, Any]:
+    choices = event.get("choices")
+    first = choices[0] if isinstance(choices, list) and choices else None
+    return first if isinstance(first, dict) else {}
+
+
+def _finish(choice: Mapping[str, Any]) -> str:
+    finish = choice.get("finish_reason")
+    return one_line(finish)[:40] if isinstance(finish, str) else ""
+
+
+def _given_up(finish: str) -> str:
+    return f"the answer was given up (finish_reason {finish!r})"
+
+
+def _told_error(document: Mapping[str, Any]) -> str:
+    return f"it sent an error: {error_text(document) or 'without a message'}"
+
+
+def _start(data: bytes) -> str:
+    return one_line(data[:_SHOWN].decode("utf-8", "replace"))[:60]
+
+
+def _json(data: bytes) -> Any:
+    try:
+        return json.loads(data)
+    except (ValueError, RecursionError):
+        return None
