@@ -18,10 +18,12 @@ Unit = Literal["tokens/s", "tokens/min", "ms/token", "%"]
 # How far "about 250" may lie from what was measured; a series that spreads more is no steady one.
 ROUGHLY = 0.05
 
+# No repetition of a group is possessive: Python loses matches there before 3.11.5.
+
 # Between the parts of a large number; a space may also stand between two numbers.
 _THIN = "\N{NO-BREAK SPACE}\N{NARROW NO-BREAK SPACE}\N{THIN SPACE}\N{RIGHT SINGLE QUOTATION MARK}'"
 # 250 or 250.5, with a comma as well; 1,234.5 and 1.234,5; 1 234 and 1'234; 1.2k. No version number.
-_PLAIN = r"\d{1,15}+(?:[.,]\d{1,15}+)?+"
+_PLAIN = r"\d{1,15}+(?:[.,]\d{1,15}+)?"
 _GROUPED = "|".join(
     (
         rf"\d{{1,3}}(?:[ {_THIN}]\d{{3}}){{1,3}}(?:[.,]\d{{1,6}}+)?",
@@ -34,7 +36,7 @@ _NUMBER = rf"(?:{_GROUPED}|{_PLAIN})(?![.,]?\d)(?:\s?(?:(?-i:[kK])(?![^\W\d_])|å
 _BEGIN = r"(?<![A-Za-z.\d+Â±])(?<![A-Za-z\d]_)(?<!\d,)(?<!\sby\s)"
 # Between a number and its unit: spaces, one line's end, markup.
 _SPACE = r"(?:[^\S\n]|&nbsp;|&thinsp;|&#160;|[*_`()\[\]]|</?[a-z]{1,8}>)"
-_GAP = rf"{_SPACE}{{0,4}}+(?:\n{_SPACE}{{0,4}}+)?"
+_GAP = rf"{_SPACE}{{0,4}}(?:\n{_SPACE}{{0,4}})?"
 # No longer word, no name such as "TPS-100", no "per second-stage", and no rate of something else.
 _END = (
     r"(?![A-Za-z0-9_\u0400-\u04ff]|-\d|-stage|-pass)"

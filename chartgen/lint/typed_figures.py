@@ -20,7 +20,7 @@ from chartgen.spec.load import LoadedSpec
 
 # 128K, 1M, 131072 and 131,072: what is no K has four digits at least.
 _LENGTH = r"\d{1,4}(?:[.,]\d{1,3})?\s?[km](?![a-z])|\d{1,3}(?:[., \u00a0\u202f]\d{3}){1,2}|\d{4,7}"
-_MARKUP = r"(?:[\s*_`(]|&nbsp;){0,3}+"
+_MARKUP = r"(?:[\s*_`(]|&nbsp;){0,3}"
 # 131K is cut off from 131,072; of a number with few digits the last one is no measure.
 _CUT_OFF = 0.02
 # Where a clause ends; within a number these have no space after them.
