@@ -9,9 +9,10 @@ import pytest
 from chartgen.evidence.record import Run
 from chartgen.measure.bench_evidence import is_other_engine, why_not_compared
 from chartgen.measure.bench_report import summary_text
-from chartgen.measure.runs import BenchPlan, Round, Series
+from chartgen.measure.runs import BenchPlan, Round, Series, usual_silence
 
 PLAN = BenchPlan("smallapp")
+NAMES = ("smallapp", "other-name")
 
 
 def rounds(*rates: float, tokens: int | None = 2500, streaming: bool = True) -> Series:
@@ -26,8 +27,8 @@ WHOLE = rounds(200, 201, 202, 203)
 
 
 def test_the_standard_bench_is_compared() -> None:
-    assert why_not_compared(PLAN, WHOLE) == ""
-    assert why_not_compared(PLAN, WHOLE, told_engine="vLLM 0.21.0", title="vLLM") == ""
+    assert why_not_compared(PLAN, WHOLE, names=NAMES) == ""
+    assert why_not_compared(PLAN, WHOLE, names=NAMES, told_engine="vLLM 0.21.0", title="vLLM") == ""
 
 
 @pytest.mark.parametrize(
@@ -40,19 +41,32 @@ def test_the_standard_bench_is_compared() -> None:
     ],
 )
 def test_why_a_bench_is_not_compared(plan: BenchPlan, series: Series, reason: str) -> None:
-    assert reason in why_not_compared(plan, series)
+    assert reason in why_not_compared(plan, series, names=NAMES)
+
+
+def test_another_model_than_that_of_the_spec_is_not_compared() -> None:
+    assert why_not_compared(replace(PLAN, model="other-name"), WHOLE, names=NAMES) == ""
+    told = why_not_compared(replace(PLAN, model="another"), WHOLE, names=NAMES)
+    assert "the model another" in told
+
+
+def test_a_long_prompt_and_a_queue_may_be_silent_for_longer() -> None:
+    assert usual_silence(0, 1, 2500) == 120
+    # 100,000 tokens at 700 tokens/s, and two answers of 2,500 at 30 tokens/s, are no fault.
+    assert usual_silence(100_000, 1, 2500) > 100_000 / 700 + 120
+    assert usual_silence(0, 3, 2500) > 2 * 2500 / 30 + 120
 
 
 def test_cold_runs_do_not_count() -> None:
     first, *others = WHOLE.rounds
     cold = replace(first, runs=(replace(first.runs[0], cold=True),))
-    assert "fewer than 4 runs" in why_not_compared(PLAN, Series((cold, *others)))
+    assert "fewer than 4 runs" in why_not_compared(PLAN, Series((cold, *others)), names=NAMES)
 
 
 def test_a_stopped_bench_and_another_engine_are_not_compared() -> None:
-    assert "stopped" in why_not_compared(PLAN, WHOLE, stopped=True)
+    assert "stopped" in why_not_compared(PLAN, WHOLE, names=NAMES, stopped=True)
     assert "vLLM 0.21.0" in why_not_compared(
-        PLAN, WHOLE, told_engine="vLLM 0.21.0", title="llama.cpp"
+        PLAN, WHOLE, names=NAMES, told_engine="vLLM 0.21.0", title="llama.cpp"
     )
 
 

@@ -89,6 +89,11 @@ def test_rates_come_from_counts_and_times() -> None:
     )
 
 
+def test_a_short_answer_in_one_event_has_a_first_token() -> None:
+    run = run_of(Recorded((12.0, word("a b c", "stop")), (12.0, counted(3)), (12.0, "[DONE]")))
+    assert (run.first_token_seconds, run.decode_tokens_per_second) == (2.0, None)
+
+
 def test_an_answer_in_one_event_has_no_decode_rate() -> None:
     run = run_of(Recorded((12.0, word("a", "stop")), (12.0, counted(5)), (12.0, "[DONE]")))
     assert (run.tokens_per_second, run.decode_tokens_per_second) == (2.5, None)
@@ -248,3 +253,11 @@ def test_without_warm_up_the_first_run_that_counts_is_cold() -> None:
 def test_drafts_of_which_a_part_was_not_counted_are_unknown() -> None:
     series = Series().with_round(one_round(200, drafted=10)).with_round(one_round(200))
     assert series.drafts is None
+
+
+def test_more_drafts_accepted_than_made_are_not_taken() -> None:
+    end = {"choices": [], "usage": {"completion_tokens": 5}}
+    timings = {"draft_n": 100, "draft_n_accepted": 120}
+    told = json.dumps(end | {"timings": timings})
+    run = run_of(Recorded((12.0, word("a", "stop")), (12.5, told), (12.5, "[DONE]")))
+    assert (run.drafted_tokens, run.accepted_tokens) == (None, None)

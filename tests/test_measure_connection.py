@@ -387,3 +387,15 @@ def test_a_certificate_that_is_not_trusted(monkeypatch: pytest.MonkeyPatch) -> N
         found = trouble(url.replace("http:", "https:"), limits())
     reason = "its certificate could not be verified: self-signed certificate"
     assert found == Trouble("tls", reason)
+
+
+def test_an_address_that_the_kernel_cannot_have_is_passed_over(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with ScriptedEngine() as engine:
+        port = read_endpoint(engine.url).port
+        # A family that no kernel has, as IPv6 where it is switched off.
+        strange = (99, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))
+        found = (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: [strange, found])
+        assert Connection(read_endpoint(engine.url)).get("/health").status == 200

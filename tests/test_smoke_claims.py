@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from chartgen.measure.smoke_claims import Claims, claims_of, served_name
+from chartgen.measure.smoke_claims import Claims, claims_of, served_name, served_names
 from chartgen.models.beside import shelf_of
 from chartgen.models.facts import ModelFacts, Vision
 from chartgen.models.store import Shelf
@@ -130,20 +130,22 @@ def test_summary_of_a_container_claims(tmp_path: Path, summary: str, wanted: set
 
 
 @pytest.mark.parametrize(
-    ("engine", "name"),
+    ("engine", "names"),
     [
-        ({}, "smallapp"),
-        ({"served_name": "small"}, "small"),
-        ({"args": {"served-model-name": ["one", "two"]}}, "one"),
-        (LLAMA | {"args": {"alias": "one,two"}}, "one"),
-        (LLAMA | {"args": {"-a": "short"}, "served_name": "long"}, "short"),
-        (BOX, None),
-        (BOX | {"served_name": "voice"}, "voice"),
+        ({}, ("smallapp",)),
+        ({"served_name": "small"}, ("small",)),
+        ({"args": {"served-model-name": ["one", "two"]}}, ("one", "two")),
+        (LLAMA | {"args": {"alias": "one,two"}}, ("one", "two")),
+        (LLAMA | {"args": {"-a": "short"}, "served_name": "long"}, ("short",)),
+        (BOX, ()),
+        (BOX | {"served_name": "voice"}, ("voice",)),
     ],
 )
-def test_served_name(tmp_path: Path, engine: dict[str, Any], name: str | None) -> None:
-    assert claims(tmp_path, engine=engine).served_name == name
-    assert served_name(loaded(tmp_path, {"engine": engine}).spec) == name
+def test_served_names(tmp_path: Path, engine: dict[str, Any], names: tuple[str, ...]) -> None:
+    first = names[0] if names else None
+    assert claims(tmp_path, engine=engine).served_name == first
+    spec = loaded(tmp_path, {"engine": engine}).spec
+    assert (served_name(spec), served_names(spec)) == (first, names)
 
 
 @pytest.mark.parametrize(

@@ -64,9 +64,8 @@ _MOST_REQUESTS = 2500
 @click.option(
     "--stall",
     type=click.FloatRange(0.1, 3600),
-    default=120.0,
-    show_default=True,
-    help="Longest silence of the endpoint, in seconds.",
+    help="Longest silence of the endpoint, in seconds.  [default: 120, more for long prompts "
+    "and several users]",
 )
 @click.option("--model", metavar="NAME", help="Model name, where it is not the spec's.")
 @click.option("--hardware", metavar="NAME", help="Machine it runs on; by default the spec's.")
@@ -87,7 +86,7 @@ def bench(
     max_tokens: int,
     temperature: float,
     top_p: float,
-    stall: float,
+    stall: float | None,
     model: str | None,
     hardware: str | None,
     svg: Path | None,
@@ -104,7 +103,7 @@ def bench(
     from chartgen.cli.bench_output import Asked, show_plan
     from chartgen.cli.measured import machine_of, measured_spec
     from chartgen.measure.address import read_endpoint
-    from chartgen.measure.runs import BenchPlan, fill_tokens
+    from chartgen.measure.runs import BenchPlan, fill_tokens, usual_silence
     from chartgen.measure.smoke_claims import served_name
 
     loaded = measured_spec(console.settings.folder, spec)
@@ -143,7 +142,7 @@ def bench(
         max_tokens=max_tokens,
         temperature=temperature,
         top_p=top_p,
-        silence_seconds=stall,
+        silence_seconds=stall or usual_silence(prompt_tokens or 0, users, max_tokens),
     )
     asked = Asked(loaded, read_endpoint(url), plan, machine)
     if dry_run:
@@ -169,6 +168,7 @@ def _measure(console: Console, asked: Asked, *, svg: Path | None, save: bool) ->
     from chartgen.measure.connection import Connection
     from chartgen.measure.endpoint import check_served, engine_version
     from chartgen.measure.runs import Series, fitted, measure
+    from chartgen.measure.smoke_claims import served_names
 
     connection = Connection(asked.address, api_key())
     console.progress(f"asking {asked.address.url}")
@@ -198,23 +198,28 @@ def _measure(console: Console, asked: Asked, *, svg: Path | None, save: bool) ->
     unfit = why_not_compared(
         plan,
         series,
+        names=served_names(asked.loaded.spec),
         stopped=stop is not None,
         told_engine=told.engine,
         title=told_title(asked.loaded.spec.engine.kind),
     ) or other_context(asked.loaded, model.context)
+    # What was measured is worth showing and drawing, also where it cannot be written down.
     kept, failure = None, None
-    try:
-        if save and series.rounds:
+    if save and series.rounds:
+        try:
             kept = _keep(asked, told, series, content, unfit)
-        if svg is not None and series.runs:
-            title, names = f"{asked.app} on {asked.machine}", run_names(series, plan.users)
-            picture = runs_svg(series.runs, title, labels=names)
-            write_atomically(svg, picture.encode())
-    except ChartgenError as error:
-        # What was measured is worth showing, also where it cannot be written down.
-        failure = error
+        except ChartgenError as error:
+            failure = error
+    if svg is not None and series.runs:
+        title, names = f"{asked.app} on {asked.machine}", run_names(series, plan.users)
+        try:
+            write_atomically(svg, runs_svg(series.runs, title, labels=names).encode())
+        except ChartgenError as error:
+            failure = failure or error
     if series.runs:
-        show_series(console, asked, told, series, kept=kept, stop=stop, failure=failure)
+        show_series(
+            console, asked, told, series, kept=kept, stop=stop, failure=failure, unfit=unfit
+        )
     if stop is not None:
         console.note(f"stopped {_after(series, plan)}")
     if kept is not None:
@@ -280,4 +285,5 @@ def _warn_of_others(console: Console, connection: Connection) -> None:
 
     running = read_counters(connection).running
     if running:
-        console.note(f"note: the endpoint works on {running} other requests, which slows these")
+        others = "another request" if running == 1 else f"{running} other requests"
+        console.note(f"note: the endpoint works on {others}, which slows these")

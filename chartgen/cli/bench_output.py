@@ -65,10 +65,12 @@ def show_series(
     kept: Path | None,
     stop: RemoteError | KeyboardInterrupt | None = None,
     failure: ChartgenError | None = None,
+    unfit: str = "",
 ) -> None:
     """Print the runs, the plot and the statistics to stdout, or JSON; notes to stderr.
 
-    `stop` is what ended the runs early, `failure` why something could not be written.
+    `stop` is what ended the runs early, `failure` why something could not be written, `unfit` why
+    they stand for no release.
     """
     spec, plan, url = asked.loaded.spec, asked.plan, asked.address.url
     # A slot of llama.cpp tells its share of the context.
@@ -87,6 +89,7 @@ def show_series(
             "engine": told.engine,
             **bench_json(series, plan),
             "finished": stop is None,
+            "standard": not unfit and stop is None,
             "notes": list(notes),
             "evidence": None if kept is None else kept.as_posix(),
         }

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from chartgen.evidence.record import Measurement
 from chartgen.evidence.statistics import LEAST_RUNS
 from chartgen.evidence.workload import workload_digest
-from chartgen.measure.runs import SHORT_TOKENS
+from chartgen.measure.chat import SHORT_TOKENS
 
 if TYPE_CHECKING:
     from chartgen.measure.runs import BenchPlan, Series
@@ -19,19 +19,22 @@ def why_not_compared(
     plan: BenchPlan,
     series: Series,
     *,
+    names: tuple[str, ...],
     stopped: bool = False,
     told_engine: str = "",
     title: str = "",
 ) -> str:
     """Return why no text, market or leaderboard may take a number from a bench; empty if they may.
 
-    `title` is that of the spec's engine, empty where no endpoint tells it, and `told_engine` what
-    the endpoint says that it is.
+    `names` are those that the spec's model is served under, `title` is that of the spec's engine,
+    empty where no endpoint tells it, and `told_engine` what the endpoint says that it is.
     """
     counted = [run for found in series.rounds for run in found.runs if not run.cold]
     lengths = [run.completion_tokens for run in counted if run.completion_tokens is not None]
     if stopped:
         return "it was stopped before its end"
+    if plan.model not in names:
+        return f"it asked for the model {plan.model}, which is not that of the spec"
     if unusual := plan.unusual:
         return f"the standard bench has another {' and '.join(unusual)}"
     if len(counted) < LEAST_RUNS:

@@ -10,7 +10,8 @@ from chartgen.evidence.figures import rate_text, share_text
 from chartgen.evidence.record import Run
 from chartgen.evidence.statistics import LEAST_RUNS, Summary, TwoSpeeds, summarise
 from chartgen.measure.bench_evidence import is_other_engine
-from chartgen.measure.runs import SHORT_TOKENS, BenchPlan, Series
+from chartgen.measure.chat import SHORT_TOKENS
+from chartgen.measure.runs import BenchPlan, Series
 
 HEAD = ("RUN", "TOKENS", "FIRST s", "DECODE tokens/s", "END-TO-END tokens/s", "ACCEPTED")
 RIGHT = (1, 2, 3, 4, 5)

@@ -28,7 +28,7 @@ from chartgen.measure.stream import (
 )
 
 PATH = "/v1/chat/completions"
-# No answer of a model lasts longer; it ends what drips in for ever.
+# Nobody measures for longer by one answer; it ends what drips in for ever.
 TOTAL_SECONDS = 3600.0
 # Events have some 250 bytes a token, with logprobs and several choices up to a few kilobytes.
 _BYTES_PER_TOKEN = 4096
@@ -36,7 +36,10 @@ _BYTES_BESIDES = 1 << 20
 # Tokens/s that no engine writes to one user: such an answer lay in a buffer on the way, and the
 # times of its words are those of the buffer.
 _FROM_A_BUFFER = 20_000.0
-# Tokens that an engine may count beyond max_tokens: those of a last step that drafted several.
+# Below this an answer is over before its rate has settled.
+SHORT_TOKENS = 200
+# Tokens that an engine may count beyond max_tokens: those of a last step that drafted several, of
+# which DFlash has 16 at most.
 _OVER_TOKENS = 16
 # Tokens/s below which nobody measures; an answer that is not streamed is silent for as long.
 _SLOWEST = 0.5
@@ -121,18 +124,20 @@ def _stream_run(connection: Connection, request: ChatRequest, limits: Limits) ->
     tokens = _counted(connection.address.url, stream.usage.completion_tokens, request)
     assert stream.first_seconds is not None
     assert stream.last_seconds is not None
-    drafts = stream.drafted_tokens and stream.accepted_tokens is not None
+    drafted, accepted = stream.drafted_tokens, stream.accepted_tokens
+    believable = bool(drafted) and accepted is not None and accepted <= (drafted or 0)
     # The first event brings the first token; which share of them it really had, nobody tells.
     after_first, talking = tokens - 1, stream.last_seconds - stream.first_seconds
-    held_back = after_first > _FROM_A_BUFFER * talking
+    held_back = tokens >= SHORT_TOKENS and after_first > _FROM_A_BUFFER * talking
+    timed = after_first > 0 and talking > 0 and not held_back
     return Run(
         tokens_per_second=tokens / stream.last_seconds,
-        decode_tokens_per_second=after_first / talking if after_first and not held_back else None,
+        decode_tokens_per_second=after_first / talking if timed else None,
         first_token_seconds=None if held_back else stream.first_seconds,
         completion_tokens=tokens,
         prompt_tokens=stream.usage.prompt_tokens,
-        accepted_tokens=stream.accepted_tokens if drafts else None,
-        drafted_tokens=stream.drafted_tokens if drafts else None,
+        accepted_tokens=accepted if believable else None,
+        drafted_tokens=drafted if believable else None,
     )
 
 

@@ -58,7 +58,12 @@ class Plugs:
             raise NoReplyError(unconnected(error), 0.0) from None
         trouble = Trouble("unreachable", "the host has no address")
         for family, kind, protocol, _, where in found:
-            plug = socket.socket(family, kind, protocol)
+            try:
+                plug = socket.socket(family, kind, protocol)
+            except OSError as error:
+                # Such as an address of IPv6 where the kernel has none.
+                trouble = unconnected(error)
+                continue
             try:
                 self._hold(plug)
                 plug.settimeout(CONNECT_SECONDS)

@@ -38,8 +38,10 @@ _COMPARED = {
     "temperature": "temperature",
     "top_p": "top-p",
 }
-# Below this an answer is over before its rate has settled.
-SHORT_TOKENS = 200
+# How long a stream may be silent: before the first words and between any two, for each token of a
+# longer prompt, and for each token of an answer that another user waits for. Engines on one card
+# read 700 tokens/s of a long prompt and more, and write 30 (engines.md §6).
+_SILENCE_SECONDS, _READ_SECONDS, _WRITE_SECONDS = 120.0, 1 / 200, 1 / 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +64,7 @@ class BenchPlan:
     max_tokens: int = MAX_TOKENS
     temperature: float = TEMPERATURE
     top_p: float = TOP_P
-    silence_seconds: float = 120.0
+    silence_seconds: float = _SILENCE_SECONDS
 
     @property
     def unusual(self) -> tuple[str, ...]:
@@ -157,6 +159,12 @@ class Series:
         """Return what all users got together, the mean of the warm rounds in tokens/s."""
         warm = [found.total for found in self.rounds if not any(run.cold for run in found.runs)]
         return sum(warm) / len(warm) if warm else None
+
+
+def usual_silence(prompt_tokens: int, users: int, max_tokens: int) -> float:
+    """Return how many seconds a sound engine may be silent: it reads a prompt, or has a queue."""
+    reading, queue = prompt_tokens * _READ_SECONDS, (users - 1) * max_tokens * _WRITE_SECONDS
+    return _SILENCE_SECONDS + reading + queue
 
 
 def fill_tokens(context: int, per_cent: int, max_tokens: int) -> int:

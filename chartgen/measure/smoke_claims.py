@@ -101,17 +101,24 @@ def claims_of(spec: AppSpec, shelf: Shelf) -> Claims:
 def served_name(spec: AppSpec) -> str | None:
     """Return the name that requests ask for: the first that the model is served under.
 
+    None for a container of any kind that states none.
+    """
+    return next(iter(served_names(spec)), None)
+
+
+def served_names(spec: AppSpec) -> tuple[str, ...]:
+    """Return all names that the model is served under.
+
     None for a container of any kind that states none. An argument of the engine counts before
-    `engine.served_name`.
+    `engine.served_name`; llama.cpp takes several with commas between them.
     """
     engine = spec.engine
     if isinstance(engine, AppEngine):
-        return engine.served_name
+        return () if engine.served_name is None else (engine.served_name,)
     value = Given.of(engine.args, _ALIASES).values.get("served-name")
-    if isinstance(value, (list, tuple)):
-        value = next(iter(value), None)
-    stated = str(value).partition(",")[0].strip() if value is not None else ""
-    return stated or engine.served_name or spec.name
+    values = value if isinstance(value, (list, tuple)) else () if value is None else (value,)
+    stated = (name.strip() for one in values for name in str(one).split(","))
+    return tuple(filter(None, stated)) or (engine.served_name or spec.name,)
 
 
 def _of_app(spec: AppSpec, engine: AppEngine) -> Claims:
