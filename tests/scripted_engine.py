@@ -48,7 +48,8 @@ class Script:
     the first. `usage` is told in the last event, only with a whole answer that is not streamed (as
     llama-cpp-python does), nowhere, or as zero. `tokens` is None for as many as the request allows.
     `text` is what a token says. `message` is the message of an answer that is not streamed;
-    `status` and `body` end everything at once.
+    `status` other than 200 and `body` end everything at once. Without `streams` a stream is
+    answered with one document.
     """
 
     tokens: int | None = 40
@@ -69,6 +70,7 @@ class Script:
     body: str = ""
     delay_seconds: float = 0.0
     message: Mapping[str, Any] | None = None
+    streams: bool = True
 
 
 @dataclass(frozen=True)
@@ -234,9 +236,9 @@ class _Handler(BaseHTTPRequestHandler):
             return
         script = engine.next_script(body)
         engine.closing.wait(script.delay_seconds)
-        if script.status != 200:
+        if script.status != 200 or script.body:
             self._send(script.status, script.body)
-        elif body.get("stream"):
+        elif body.get("stream") and script.streams:
             self._stream(script, body)
         else:
             if script.rate:

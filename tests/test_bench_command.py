@@ -354,6 +354,12 @@ def test_a_picture_that_cannot_be_written_is_told_before_anything_is_asked(
     assert spec.read_text().startswith("name:")
 
 
+@pytest.mark.parametrize("option", ["--temperature", "--top-p", "--stall"])
+def test_what_is_no_number_is_refused(spec: Path, capsys: Capture, option: str) -> None:
+    assert bench(spec, "http://127.0.0.1:9", option, "nan") == 2
+    assert option in capsys.readouterr().err
+
+
 def test_usage_that_stops_coming_breaks_the_bench(spec: Path, capsys: Capture) -> None:
     with ScriptedEngine(Script(), Script(), Script(usage="whole")) as engine:
         assert bench(spec, engine.url, "--runs", "3") == 4

@@ -211,6 +211,9 @@ def test_signs_of_life_end_no_silence(parts: tuple[bytes, ...]) -> None:
     assert waited < 2
 
 
+NOT_ENDED = Trouble("endless", "the answer had not ended after 0.5 s")
+
+
 def test_an_answer_may_last_while_it_says_something() -> None:
     words = [event(b"word")] * 12
     with answering(CHUNKED, *words, event(b"[DONE]"), pause=0.1) as url:
@@ -218,20 +221,23 @@ def test_an_answer_may_last_while_it_says_something() -> None:
 
 
 @pytest.mark.parametrize(
-    "parts",
+    ("parts", "why"),
     [
-        tuple(HEAD[at : at + 1] for at in range(len(HEAD))),
-        (CHUNKED, *(b"1\r\nx\r\n" for _ in range(30))),
-        (HEAD + b"\r\n", *(b"x" for _ in range(30))),
+        (
+            tuple(HEAD[at : at + 1] for at in range(len(HEAD))),
+            Trouble("stalled", "nothing came for 0.5 s"),
+        ),
+        ((CHUNKED, *(b"1\r\nx\r\n" for _ in range(30))), NOT_ENDED),
+        ((HEAD + b"\r\n", *(b"x" for _ in range(30))), NOT_ENDED),
     ],
     ids=["headers", "body", "body without a length"],
 )
-def test_what_drips_in_for_ever_ends(parts: tuple[bytes, ...]) -> None:
+def test_what_drips_in_for_ever_ends(parts: tuple[bytes, ...], why: Trouble) -> None:
     began = time.monotonic()
     with answering(*parts, pause=0.1) as url:
         found = trouble(url, limits(silence=5, total=0.5))
         waited = time.monotonic() - began
-    assert found == Trouble("endless", "the answer had not ended after 0.5 s")
+    assert found == why
     assert waited < 1.5
 
 
@@ -373,7 +379,7 @@ def test_a_key_that_is_a_word_leaves_documents_readable() -> None:
     with answering(HEAD + b"content-length: 15\r\n\r\n" + body) as url:
         connection = Connection(read_endpoint(url), Secret("null"))
         assert connection.get("/x").json() == {"usage": None}
-    assert connection.redact("it is null") == "it is [secret]"
+    assert connection.redact("it is null") == "it is null"
 
 
 def test_a_certificate_that_is_not_trusted(monkeypatch: pytest.MonkeyPatch) -> None:

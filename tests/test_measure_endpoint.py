@@ -71,6 +71,16 @@ def test_context_that_no_model_has_is_not_stated(
         assert check_served(connected(engine), "tiny").context == context
 
 
+@pytest.mark.parametrize("model", ["small/app-of-eight", "s" * 300])
+@pytest.mark.parametrize("key", ["s", "small", "small/app", "app-of-eight", "small/app-of-eight"])
+def test_key_that_is_part_of_a_name_changes_no_model(key: str, model: str) -> None:
+    with listing({"id": "other"}, {"id": model, "max_model_len": 4096}) as engine:
+        connection = Connection(read_endpoint(engine.url), Secret(key))
+        assert check_served(connection, model) == ServedModel(model, 4096)
+        with pytest.raises(EndpointError, match="only other, "):
+            check_served(connection, "small/app-of-nine")
+
+
 def test_no_model_at_all() -> None:
     assert "serves no model at all; " in fault(listing())
 

@@ -157,15 +157,66 @@ def test_what_is_no_whole_stream_is_a_fault(pieces: tuple[bytes, ...], fault: st
     assert read_stream(received(*pieces)).fault == fault
 
 
-@pytest.mark.parametrize("finish", ["error", "abort", "content_filter"])
+@pytest.mark.parametrize("finish", ["error", "abort", "content_filter", "ERROR"])
 def test_an_answer_that_was_given_up_is_a_fault(finish: str) -> None:
     stream = read_stream(received(event({"content": "x"}, finish), event(usage=USAGE), DONE))
     assert stream.fault == f"the answer was given up (finish_reason '{finish}')"
+    assert stream.told
 
 
-@pytest.mark.parametrize("finish", ["stop", "length", "tool_calls", "function_call", None])
+# Words of OpenAI's API, text-generation-inference, Anthropic's and Google's API, vLLM.
+@pytest.mark.parametrize(
+    "finish",
+    [
+        *("stop", "length", "tool_calls", "function_call", None),
+        *("eos", "eos_token", "stop_sequence", "end_turn", "STOP", "MAX_TOKENS", "repetition"),
+    ],
+)
 def test_an_answer_that_came_to_its_end_is_none(finish: str | None) -> None:
     assert read_stream(received(event({"content": "x"}, finish), DONE)).fault == ""
+
+
+@pytest.mark.parametrize(
+    ("data", "told"),
+    [
+        (b'data: {"error": {"message": "boom"}}\n', True),
+        (b"event: error\ndata: boom\n\n", True),
+        (b'{"error": {"message": "quota"}}', True),
+        (b"data: <html>\n", False),
+        (event({"content": "x"}), False),
+        (json.dumps({"choices": [{"message": {"content": "x"}}]}).encode(), False),
+    ],
+)
+def test_only_an_app_speaks_of_itself(data: bytes, told: bool) -> None:
+    stream = read_stream(received(data))
+    assert stream.fault
+    assert stream.told == told
+
+
+def nested(depth: int) -> bytes:
+    """Return a word within so many lists."""
+    return b"[" * depth + b'"x"' + b"]" * depth
+
+
+# Python's reader takes some 900 levels of lists, and its limit is one of a program's callers, too.
+@pytest.mark.parametrize(("depth", "said"), [(30, True), (33, False), (450, False), (900, False)])
+def test_words_lie_no_deeper_than_a_message_goes(depth: int, said: bool) -> None:
+    data = b'{"choices": [{"delta": {"x": %s}}]}' % nested(depth)
+    assert read_stream(received(b"data: " + data + b"\n\n", DONE)).said_anything == said
+    try:
+        message = json.loads(data.replace(b"delta", b"message"))
+    except RecursionError:
+        assert says_something(data)
+    else:
+        assert says_something(data) == said
+        assert whole_fault(message) == ("" if said else "its message is empty")
+
+
+def test_an_error_that_is_nested_endlessly() -> None:
+    error: list[Any] = []
+    for _ in range(100_000):
+        error = [error]
+    assert error_text({"error": error}) == "…"
 
 
 @pytest.mark.parametrize("error", [None, "", {}, False])

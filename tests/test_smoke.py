@@ -102,6 +102,31 @@ FAULTS: dict[str, tuple[str, dict[str, Script], str]] = {
     ),
     "no usage in the stream": ("streaming", {"streaming": Script(usage="none")}, "no usage"),
     "zero usage in the stream": ("streaming", {"streaming": Script(usage="zero")}, "0 tokens"),
+    "stream given up": (
+        "streaming",
+        {"streaming": Script(finish="abort")},
+        "the answer was given up (finish_reason 'abort')",
+    ),
+    "error as an event": (
+        "streaming",
+        {"streaming": Script(fault="error", fault_after=3)},
+        "it sent an error: engine died",
+    ),
+    "answer given up": (
+        "text",
+        {"text": Script(finish="content_filter")},
+        "the answer was given up (finish_reason 'content_filter')",
+    ),
+    "error as an answer": (
+        "text",
+        {"text": Script(body='{"error": {"message": "engine died"}}')},
+        "the answer is an error: engine died",
+    ),
+    "answer in one document": (
+        "streaming",
+        {"streaming": Script(streams=False)},
+        "it does not stream: the answer came as one document",
+    ),
     "empty stream": ("streaming", {"streaming": Script(tokens=0)}, "said nothing"),
     "no vision": (
         "vision",
@@ -252,6 +277,14 @@ def test_without_the_model_nothing_else_is_asked() -> None:
     assert [one.check.outcome for one in list(done.values())[2:]] == ["skipped"] * 8
     assert server.chats == []
     assert why_untold(list(done.values())) != ""
+
+
+@pytest.mark.parametrize("key", ["small", "smallapp"])
+def test_key_that_is_part_of_a_name_changes_no_model(key: str) -> None:
+    with engine(api_key=key) as server:
+        done = run(server.url, key=key)
+    assert {one.check.outcome for one in done.values()} == {"passed", "skipped"}
+    assert {body["model"] for body in server.chats} == {"smallapp"}
 
 
 def test_alias_of_a_model_is_a_served_name() -> None:

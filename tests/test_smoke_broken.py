@@ -51,11 +51,6 @@ BROKEN: dict[str, tuple[str, dict[str, Script], str]] = {
         {"streaming": Script(fault="rubbish", fault_after=3)},
         "no event: '<html>Bad Gateway</html>'",
     ),
-    "error as an event": (
-        "streaming",
-        {"streaming": Script(fault="error", fault_after=3)},
-        "engine died",
-    ),
     "answer stalls": ("text", {"text": Script(delay_seconds=20)}, "no answer"),
 }
 

@@ -131,6 +131,12 @@ def test_key_is_sent_and_never_shown(
     assert key not in "".join(file.read_text() for file in spec.parent.rglob("*.json"))
 
 
+@pytest.mark.parametrize("seconds", ["nan", "inf", "0.5", "86401"])
+def test_time_that_is_none(spec: Path, seconds: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert smoke(spec, "http://127.0.0.1:9", "--timeout", seconds) == 2
+    assert "--timeout" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("url", "code", "words"),
     [

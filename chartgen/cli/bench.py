@@ -11,7 +11,7 @@ import click
 from chartgen.cli.console import Console
 from chartgen.cli.exit_codes import DONE
 from chartgen.cli.json_errors import told_in_json
-from chartgen.cli.options import command
+from chartgen.cli.options import FiniteRange, command
 from chartgen.errors import ChartgenError, RemoteError
 
 if TYPE_CHECKING:
@@ -56,14 +56,12 @@ _MOST_REQUESTS = 2500
     help="Longest answer.",
 )
 @click.option(
-    "--temperature", type=click.FloatRange(0, 5), default=0.6, show_default=True, help="Sampling."
+    "--temperature", type=FiniteRange(0, 5), default=0.6, show_default=True, help="Sampling."
 )
-@click.option(
-    "--top-p", type=click.FloatRange(0, 1), default=0.95, show_default=True, help="Sampling."
-)
+@click.option("--top-p", type=FiniteRange(0, 1), default=0.95, show_default=True, help="Sampling.")
 @click.option(
     "--stall",
-    type=click.FloatRange(0.1, 3600),
+    type=FiniteRange(0.1, 3600),
     help="Longest silence of the endpoint, in seconds.  [default: 120, more for long prompts "
     "and several users]",
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,19 @@ HELP_NAMES = {"help_option_names": ["-h", "--help"]}
 PLATFORM_NAMES = ("modern", "legacy")
 ENGINE_NAMES = ("vllm", "llamacpp", "sglang", "tabbyapi", "app")
 FORMAT_NAMES = ("text", "json", "github", "sarif")
+
+
+class FiniteRange(click.FloatRange):
+    """A range of numbers in which no `nan` lies, as it does in each of click's, and no `inf`."""
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Return the number. Fails as click does for what is none or lies without the range."""
+        number = float(super().convert(value, param, ctx))
+        if not math.isfinite(number):
+            self.fail(f"{number} is not a finite number.", param, ctx)
+        return number
 
 
 def _shared(*names: str, setting: str, constant: Any = None, **more: Any) -> click.Option:

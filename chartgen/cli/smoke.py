@@ -13,7 +13,7 @@ import click
 from chartgen.cli.console import Console
 from chartgen.cli.exit_codes import DONE, REMOTE
 from chartgen.cli.json_errors import error_words, told_in_json
-from chartgen.cli.options import command
+from chartgen.cli.options import FiniteRange, command
 from chartgen.errors import ChartgenError
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ _SECONDS = 300.0
 @click.option(
     "--timeout",
     "seconds",
-    type=click.FloatRange(min=1),
+    type=FiniteRange(1, 86_400),
     default=_SECONDS,
     show_default=True,
     help="Longest time for one answer, in seconds.",

@@ -94,7 +94,8 @@ class Received:
 class Connection:
     """Sends requests to one endpoint, each over a connection of its own, from any thread.
 
-    Nothing that it returns holds the key, however the endpoint echoes it.
+    Nothing that it returns holds the key, however the endpoint echoes it, but for keys that are too
+    short to be told from words (chartgen.measure.key_filter).
     """
 
     def __init__(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,7 +14,14 @@ from chartgen.measure.connection import (
     NoReplyError,
     Reply,
 )
-from chartgen.measure.faults import EndpointError, no_reply, not_served, own_words, refused
+from chartgen.measure.faults import (
+    EndpointError,
+    no_reply,
+    not_served,
+    own_words,
+    refused,
+    without_key,
+)
 from chartgen.measure.metrics import Drafts, draft_counters, running_requests
 
 # By which names servers state the limit in their list of models: vLLM 0.21.0 and SGLang,
@@ -27,7 +35,7 @@ _NAME_SHOWN = 200
 
 @dataclass(frozen=True, slots=True)
 class ServedModel:
-    """A name that the endpoint lists, and the model's context length where that is told."""
+    """A name of a model, and its context length where the endpoint tells it."""
 
     name: str
     context: int | None = None
@@ -75,10 +83,47 @@ def stated_limit(entry: Any) -> int | None:
 
 
 def served_models(connection: Connection) -> tuple[ServedModel, ...]:
-    """Ask which models the endpoint serves.
+    """Ask which models the endpoint serves; their names come without the key.
 
     Raises EndpointError where it does not answer with a list of models.
     """
+    with without_key(connection):
+        return tuple(
+            ServedModel(connection.redact(name), stated_limit(entry))
+            for name, entry in _listed(connection).items()
+        )
+
+
+def check_served(connection: Connection, name: str) -> ServedModel:
+    """Return the model of that name. Raises EndpointError where it is not served."""
+    url = connection.address.url
+    with without_key(connection):
+        listed = _listed(connection)
+        if not listed:
+            raise EndpointError(
+                f"{url}: serves no model at all; let the engine load one, or give the address of "
+                "the right app"
+            )
+        entry = entry_of(connection, listed, name)
+        if entry is None:
+            names = tuple(connection.redact(other)[:_NAME_SHOWN] for other in listed)
+            raise not_served(connection.redact(name), url, names)
+    return ServedModel(name, stated_limit(entry))
+
+
+def entry_of(connection: Connection, listed: Mapping[str, Any], name: str) -> Any:
+    """Return the entry of a model in a list by name, None where there is none.
+
+    A connection takes the key out of all that comes, so names that hold it by chance are compared
+    without it.
+    """
+    asked = connection.redact(name)
+    return next(
+        (found for other, found in listed.items() if connection.redact(other) == asked), None
+    )
+
+
+def _listed(connection: Connection) -> dict[str, Any]:
     what, url = "the list of models (/v1/models)", connection.address.url
     try:
         reply = connection.get("/v1/models")
@@ -91,24 +136,7 @@ def served_models(connection: Connection) -> tuple[ServedModel, ...]:
             f"{url}: {what} is no list of models but {reply.media_type}; give the address of the "
             "OpenAI API: what stands before /v1/chat/completions"
         )
-    return tuple(
-        ServedModel(connection.redact(name)[:_NAME_SHOWN], stated_limit(entry))
-        for name, entry in listed.items()
-    )
-
-
-def check_served(connection: Connection, name: str) -> ServedModel:
-    """Return the model of that name. Raises EndpointError where it is not served."""
-    models, url = served_models(connection), connection.address.url
-    if not models:
-        raise EndpointError(
-            f"{url}: serves no model at all; let the engine load one, or give the address of the "
-            "right app"
-        )
-    for model in models:
-        if model.name == name:
-            return model
-    raise not_served(name, url, tuple(model.name for model in models))
+    return listed
 
 
 def check_status(connection: Connection, what: str, reply: Reply) -> None:

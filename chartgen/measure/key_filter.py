@@ -11,22 +11,27 @@ from chartgen.measure.events import Piece
 from chartgen.terminal import one_line
 
 _SHOWN = b"[secret]"
-# A shorter key is a word such as `none` or `EMPTY`, without which no document may be readable.
+# A shorter key is a word such as `none`, `token` or `EMPTY`, without which neither a document nor
+# a sentence may be readable.
 _LEAST_LETTERS = 8
 # These may have a backslash before them in JSON (RFC 8259 §7), any letter may be a \u and its code.
 _ESCAPED = '"\\/'
 
 
 class KeyFilter:
-    """Knows a key, or that there is none, and shows nothing of it."""
+    """Knows a key, or that there is none, and shows nothing of it.
+
+    A key of less than eight letters is shown as the word that it is.
+    """
 
     __slots__ = ("_forms", "_key")
 
     def __init__(self, key: Secret | None) -> None:
-        self._key = key
+        secret = key is not None and len(key.reveal()) >= _LEAST_LETTERS
+        self._key = key if secret else None
         self._forms: re.Pattern[bytes] | None = None
-        if key is not None and len(key.reveal()) >= _LEAST_LETTERS:
-            forms = "".join(_forms(letter) for letter in key.reveal())
+        if self._key is not None:
+            forms = "".join(_forms(letter) for letter in self._key.reveal())
             self._forms = re.compile(forms.encode())
 
     def text(self, text: str) -> str:

@@ -11,11 +11,12 @@ from chartgen.evidence.record import Check
 from chartgen.measure.connection import Connection, NoReplyError, Reply
 from chartgen.measure.endpoint import (
     MOST_CONTEXT,
+    entry_of,
     listed_models,
     page_limits,
     stated_limit,
 )
-from chartgen.measure.faults import no_reply, own_words, refused
+from chartgen.measure.faults import no_reply, own_words, refused, without_key
 from chartgen.measure.smoke_asking import ANSWER_TOKENS, Asking, CheckFailedError
 from chartgen.measure.smoke_chat import check_streaming, check_text, check_tools, check_vision
 from chartgen.measure.smoke_claims import Claim, Claims
@@ -94,12 +95,13 @@ def why_untold(done: Sequence[Done]) -> str:
 def reach(connection: Connection, seconds: float) -> None:
     """Raise EndpointError where nothing answers within so many seconds, or nobody is let in."""
     url = connection.address.url
-    try:
-        reply = connection.get(MODELS, page_limits(seconds))
-    except NoReplyError as error:
-        raise no_reply(_LIST, url, error) from None
-    if reply.status in (401, 403) or 300 <= reply.status < 400:
-        raise refused(_LIST, url, reply.status, own_words(connection, reply), reply.seconds)
+    with without_key(connection):
+        try:
+            reply = connection.get(MODELS, page_limits(seconds))
+        except NoReplyError as error:
+            raise no_reply(_LIST, url, error) from None
+        if reply.status in (401, 403) or 300 <= reply.status < 400:
+            raise refused(_LIST, url, reply.status, own_words(connection, reply), reply.seconds)
 
 
 def _plan(
@@ -186,11 +188,12 @@ def _models(asking: Asking, claims: Claims) -> tuple[Done, _Served]:
     if wanted is None:
         name = names[0] if names else ""
         return Done(_check(asking, "models", "passed", _names(names))), _Served(name, None)
-    if wanted not in listed:
+    entry = entry_of(asking.connection, listed, wanted)
+    if entry is None:
         detail = f"{wanted} is not served; the endpoint has {_names(names)}"
         return Done(_check(asking, "models", "failed", detail)), nobody
     return Done(_check(asking, "models", "passed", f"serves {wanted}")), _Served(
-        wanted, stated_limit(listed[wanted])
+        wanted, stated_limit(entry)
     )
 
 

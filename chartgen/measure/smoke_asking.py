@@ -14,6 +14,7 @@ from chartgen.measure.stream import (
     Stream,
     ToolCall,
     Usage,
+    end_fault,
     error_text,
     read_stream,
     read_tool_calls,
@@ -102,23 +103,31 @@ class Asking:
         reply = self.post(CHAT, self.chat_request(messages, **more))
         document = reply.json()
         choices = document.get("choices") if isinstance(document, dict) else None
-        first = choices[0] if isinstance(choices, list) and choices else None
-        message = first.get("message") if isinstance(first, dict) else None
+        given = choices[0] if isinstance(choices, list) and choices else None
+        first = given if isinstance(given, dict) else {}
+        message = first.get("message")
+        if isinstance(document, dict) and document.get("error"):
+            raise CheckFailedError(f"the answer is an error: {self.words(reply)}")
         if not isinstance(document, dict) or not isinstance(message, dict):
             shown = self.words(reply)
             raise CheckFailedError(f"the answer is no chat completion: {shown}", broken=True)
+        if fault := end_fault(first):
+            raise CheckFailedError(fault)
         return Answer(
             text=_text(message.get("content")),
             reasoning=_text(message.get("reasoning_content") or message.get("reasoning")),
             calls=read_tool_calls(message.get("tool_calls")),
-            finish=one_line(_text(first.get("finish_reason"))) if isinstance(first, dict) else "",
+            finish=one_line(_text(first.get("finish_reason"))),
             usage=read_usage(document.get("usage")),
             seconds=reply.seconds,
             message=message,
         )
 
     def stream(self, messages: Sequence[Mapping[str, Any]], **more: Any) -> Stream:
-        """Return a streamed answer. Raises CheckFailedError where none came whole."""
+        """Return a streamed answer.
+
+        Raises CheckFailedError where none came whole, or the app itself says that it gave up.
+        """
         streamed = {"stream": True, "stream_options": {"include_usage": True}}
         request = self._named(self.chat_request(messages, **more) | streamed)
         try:
@@ -133,6 +142,10 @@ class Asking:
             why = _why(received.trouble, seconds)
             raise CheckFailedError(f"the stream broke: {why}", broken=True)
         stream = read_stream(received)
+        if not stream.streamed:
+            raise CheckFailedError("it does not stream: the answer came as one document")
+        if stream.told:
+            raise CheckFailedError(stream.fault)
         if stream.fault:
             kind = "cut" if stream.ended_early else "broken"
             why = _why(Trouble(kind, self.connection.redact(stream.fault)), seconds)

@@ -12,7 +12,7 @@ from typing import Any
 
 from chartgen.measure.smoke_asking import Answer, Asking, CheckFailedError, user
 from chartgen.measure.smoke_image import data_url, plain_png
-from chartgen.measure.stream import ToolCall
+from chartgen.measure.stream import ToolCall, spelt
 
 _HELLO = "Say hello in one short sentence."
 _COLOUR = "What colour is this picture? Answer with one word."
@@ -20,10 +20,14 @@ _RED = re.compile(r"\b(red|scarlet|crimson)\b(?!\s*\?)", re.IGNORECASE)
 # "Not blue but red" is said of red; "it is not red" and "blue, not red" are not.
 _CLAUSE = re.compile(r"[.,;:!\n]|\bbut\b", re.IGNORECASE)
 _NOT = re.compile(r"\b(no|not|none|never|neither|nor|cannot|unable)\b|n['\u2019]t\b", re.IGNORECASE)
-# Whoever says so guesses.
+# Whoever does not see the picture itself guesses: "I can't see, so I say red". Who sees no text, no
+# objects or nothing else in it has seen it.
 _BLIND = re.compile(
-    r"(can(not| not|['\u2019]t)|(do|could)(n['\u2019]t| not)|(not able|unable) to) (\w+ )?"
-    r"(see|view|process|access|identify)\b|\bno (image|picture)\b",
+    r"\b(can(not| not|['\u2019]t)|(do|could)(n['\u2019]t| not)|(not able|unable) to) (\w+ )?"
+    r"((see|view|process|access|open|identify|analy[sz]e)( or | and |/)?)+"
+    r"( *$|( (the|this|that|these|those|any|an?|your|actual|attached|provided|uploaded|shared))*"
+    r" (image|picture|photo)s?\b(?!['\u2019]))"
+    r"|\bno (image|picture|photo)s?\b",
     re.IGNORECASE,
 )
 # Nobody guesses it: who says it was told by the tool.
@@ -110,11 +114,12 @@ def check_tools(asking: Asking) -> str:
 
 def _says_red(text: str) -> bool:
     """Tell whether a text calls something red, and does not deny or ask it."""
-    if _BLIND.search(text):
+    clauses = _CLAUSE.split(text)
+    if any(_BLIND.search(clause) for clause in clauses):
         return False
     return any(
         _NOT.search(clause, 0, found.start()) is None
-        for clause in _CLAUSE.split(text)
+        for clause in clauses
         for found in _RED.finditer(clause)
     )
 
@@ -134,10 +139,10 @@ def _wanted_text(asking: Asking, answer: Answer) -> None:
 def _wanted_call(asking: Asking, answer: Answer) -> tuple[ToolCall, dict[str, Any]]:
     """Return the first call and its arguments."""
     if not answer.calls:
-        spelt = TOOL in answer.text and "{" in answer.text
+        as_text = TOOL in answer.text and "{" in answer.text
         why = (
             "the call came as text, so the engine does not read this model's form of calls"
-            if spelt
+            if as_text
             else "it answered without calling the tool"
         )
         raise CheckFailedError(f"{why}: {_said(asking, answer)}")
@@ -146,7 +151,7 @@ def _wanted_call(asking: Asking, answer: Answer) -> tuple[ToolCall, dict[str, An
         raise CheckFailedError(f"it called {asking.quoted(call.name)}, and there is only {TOOL}")
     given = _given_arguments(answer)
     if not isinstance(given, str):
-        shown = asking.quoted(_spelt(given))
+        shown = asking.quoted(spelt(given))
         raise CheckFailedError(
             f"the arguments of the call came as {_kind(given)}, where clients of OpenAI's API read "
             f"text: {shown}"
@@ -167,8 +172,8 @@ def _unwanted(why: str, asking: Asking, arguments: str) -> CheckFailedError:
 
 
 def _shown(asking: Asking, value: Any) -> str:
-    """Return an argument as Python spells it; a key is taken out first, which quotes may change."""
-    return repr(asking.connection.redact(value) if isinstance(value, str) else value)
+    """Return an argument, text as Python spells it: quotes may change a key, so it goes first."""
+    return repr(asking.connection.redact(value)) if isinstance(value, str) else spelt(value)
 
 
 def _given_arguments(answer: Answer) -> Any:
@@ -184,13 +189,6 @@ def _kind(value: Any) -> str:
     if value is None:
         return "null"
     return {dict: "an object", list: "a list", bool: "a truth value"}.get(type(value), "a number")
-
-
-def _spelt(value: Any) -> str:
-    try:
-        return json.dumps(value, ensure_ascii=False)
-    except RecursionError:
-        return "…"
 
 
 def _said_again(answer: Answer, call: ToolCall) -> dict[str, Any]:

@@ -22,9 +22,12 @@ DONE = b"[DONE]"
 _REASONING = ("reasoning_content", "reasoning")
 # Words of the server, not of the model, wherever they stand in a message.
 _NO_WORDS = frozenset({"role", "id", "name", "type", "index", "object", "model", "format"})
-# How a completion ends that is one, in OpenAI's API. Engines and proxies have others for what they
-# gave up: `abort` and `error` (vLLM, SGLang), `content_filter`.
-_ENDS = frozenset({"", "stop", "length", "tool_calls", "function_call"})
+# How an answer ends that was given up: `abort` and `error` in vLLM and SGLang, `content_filter` in
+# OpenAI's API. Servers have many words for a sound end (`eos`, `end_turn`, `stop_sequence`), and
+# vLLM's `repetition` is one, too: what came until then came whole.
+_GIVEN_UP = frozenset({"abort", "error", "content_filter"})
+# A message of OpenAI's API has words four levels deep; what lies deeper than this is no answer.
+_MOST_DEPTH = 32
 _SHOWN = 200
 _ENDED_EARLY = "it ended early, without a last event"
 
@@ -43,8 +46,9 @@ class Stream:
     """What one stream said, and when: seconds from the request to its first and last words.
 
     `fault` says what was wrong with it, and is empty for a whole one; `ended_early` tells that its
-    end was missing, `streamed` that it was a stream at all. `drafted_tokens` and `accepted_tokens`
-    are those that llama.cpp tells in its last event.
+    end was missing, `told` that it is the app itself who says so (an error, or an answer given up),
+    `streamed` that it was a stream at all. `drafted_tokens` and `accepted_tokens` are those that
+    llama.cpp tells in its last event.
     """
 
     first_seconds: float | None
@@ -57,6 +61,7 @@ class Stream:
     drafted_tokens: int | None = None
     accepted_tokens: int | None = None
     fault: str = ""
+    told: bool = False
     streamed: bool = True
 
     @property
@@ -104,15 +109,26 @@ def says_something(data: bytes) -> bool:
     return bool(said or event.get("usage") or event.get("error"))
 
 
-def has_words(value: Any) -> bool:
-    """Tell whether a message, or a part of one, holds words of the model under whatever name."""
+def has_words(value: Any, most_depth: int = _MOST_DEPTH) -> bool:
+    """Tell whether a message, or a part of one, holds words of the model under whatever name.
+
+    Nothing is looked for deeper than so many levels.
+    """
     if isinstance(value, str):
         return value != ""
+    if not most_depth:
+        return False
     if isinstance(value, list):
-        return any(has_words(inner) for inner in value)
+        return any(has_words(inner, most_depth - 1) for inner in value)
     if isinstance(value, dict):
-        return any(has_words(inner) for name, inner in value.items() if name not in _NO_WORDS)
+        inner_values = (inner for name, inner in value.items() if name not in _NO_WORDS)
+        return any(has_words(inner, most_depth - 1) for inner in inner_values)
     return False
+
+
+def end_fault(choice: Mapping[str, Any]) -> str:
+    """Return what is wrong with how a choice ended, empty for a sound end."""
+    return _given_up(_finish(choice))
 
 
 def whole_fault(document: Any) -> str:
@@ -124,11 +140,11 @@ def whole_fault(document: Any) -> str:
     choice = _first_choice(document)
     if not isinstance(choice.get("message"), dict):
         return "it has no message"
-    finish = _finish(choice)
-    if finish not in _ENDS:
-        return _given_up(finish)
+    if fault := end_fault(choice):
+        return fault
     # What was cut after few tokens may have had no word yet.
-    return "" if finish == "length" or has_words(choice["message"]) else "its message is empty"
+    sound = _finish(choice) == "length" or has_words(choice["message"])
+    return "" if sound else "its message is empty"
 
 
 def read_usage(value: Any) -> Usage | None:
@@ -160,7 +176,18 @@ def error_text(value: Any) -> str:
     inner = value.get("error") or value
     if isinstance(inner, dict):
         inner = inner.get("message") or inner.get("detail") or ""
-    return shortened(one_line(inner if isinstance(inner, str) else json.dumps(inner)), _SHOWN)
+    return shortened(one_line(inner if isinstance(inner, str) else spelt(inner)), _SHOWN)
+
+
+def spelt(value: Any) -> str:
+    """Return a part of a JSON document as it is written there, … for one that is nested endlessly.
+
+    What could be read may be too deep to be written: the limit counts the callers, too.
+    """
+    try:
+        return json.dumps(value, ensure_ascii=False)
+    except RecursionError:
+        return "…"
 
 
 def _document(pieces: Sequence[Piece]) -> Any:
@@ -178,6 +205,7 @@ class _Reader:
         self.usage: Usage | None = None
         self.finish = ""
         self.fault = ""
+        self.told = False
         self.done = False
         self.streamed = True
         self.drafted: int | None = None
@@ -191,7 +219,7 @@ class _Reader:
         if not isinstance(document, dict):
             return False
         if document.get("error"):
-            self.fault = _told_error(document)
+            self._tell(_told_error(document))
         elif isinstance(_first_choice(document).get("message"), dict):
             self.streamed = False
             self.fault = "it is no stream, the answer came as one document"
@@ -207,14 +235,14 @@ class _Reader:
             return False
         event = _json(data)
         if name == b"error":
-            told = error_text(event) or _start(data)
-            self.fault = f"it sent an error: {told}"
+            words = error_text(event) or _start(data)
+            self._tell(f"it sent an error: {words}")
             return False
         if not isinstance(event, dict):
             self.fault = f"it sent something that is no event: {_start(data)!r}"
             return False
         if event.get("error"):
-            self.fault = _told_error(event)
+            self._tell(_told_error(event))
             return False
         self._take_counts(event)
         self._take_choice(seconds, _first_choice(event))
@@ -222,8 +250,8 @@ class _Reader:
 
     def stream(self) -> Stream:
         """Return all that was taken."""
-        if not self.fault and self.finish not in _ENDS:
-            self.fault = _given_up(self.finish)
+        if not self.fault:
+            self._tell(_given_up(self.finish))
         # A server that leaves the last event out has still said that it was finished.
         if not (self.fault or self.done or self.finish):
             self.fault = _ENDED_EARLY
@@ -238,8 +266,13 @@ class _Reader:
             drafted_tokens=self.drafted,
             accepted_tokens=self.accepted,
             fault=self.fault,
+            told=self.told,
             streamed=self.streamed,
         )
+
+    def _tell(self, fault: str) -> None:
+        """Take a fault, if any, in the app's own words."""
+        self.fault, self.told = fault, fault != ""
 
     def _take_counts(self, event: Mapping[str, Any]) -> None:
         # Some servers repeat the usage in every event, and the last one counts.
@@ -328,7 +361,9 @@ def _finish(choice: Mapping[str, Any]) -> str:
 
 
 def _given_up(finish: str) -> str:
-    return f"the answer was given up (finish_reason {finish!r})"
+    """Return what is wrong with an end, empty for a sound one."""
+    given_up = finish.lower() in _GIVEN_UP
+    return f"the answer was given up (finish_reason {finish!r})" if given_up else ""
 
 
 def _told_error(document: Mapping[str, Any]) -> str:

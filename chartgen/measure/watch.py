@@ -61,7 +61,11 @@ class Watch:
     def _look(self) -> None:
         while not self._over.wait(max(0.0, self._next_end() - self._clock())):
             now = self._clock()
-            self._said = self._last_said()
+            try:
+                self._said = self._last_said()
+            except Exception as error:  # noqa: BLE001 - without its watch a reader waits for ever
+                self._end(Trouble("foreign", f"what came is not readable ({type(error).__name__})"))
+                return
             if self._next_end() <= now:
                 self._end(self._why())
                 return
@@ -81,6 +85,8 @@ class Watch:
     def _why(self) -> Trouble:
         silence, total = self._limits.silence_seconds, self._limits.total_seconds
         if self._silent_since() + silence > self._began + total:
+            if not self.pieces:
+                return Trouble("stalled", f"nothing came for {total:g} s")
             return Trouble("endless", f"the answer had not ended after {total:g} s")
         dripped = bool(self.pieces) and self.pieces[-1][0] > self._silent_since()
         what = "nothing but signs of life" if dripped else "nothing"
