@@ -216,6 +216,15 @@ def test_a_typed_in_speed_is_held_against_evidence(
     assert rules(tmp_path, changes) == (["speed-contradicted"] if contradicted else [])
 
 
+@pytest.mark.parametrize(
+    ("text", "left_out"),
+    [("{tps} tokens/s", True), ("{{tps}} and ${tps}", False), ("${tps} or {acceptance}", True)],
+)
+def test_only_what_is_filled_can_be_left_out(text: str, left_out: bool, tmp_path: Path) -> None:
+    found = [item for item in findings(tmp_path, {"about": text}) if "left out" in item.message]
+    assert len(found) == left_out
+
+
 def test_an_older_version_s_speed_may_be_told_where_the_version_is_named(tmp_path: Path) -> None:
     bench(tmp_path, version="1.2.0", workload="", runs=(), published=Published(135.97), source="a")
     bench(tmp_path)

@@ -121,6 +121,24 @@ def test_a_rewritten_series_is_missed_by_the_next(evidence: Path) -> None:
     assert rules(evidence) == [("evidence-removed", "1.2.3-bench-2.json")]
 
 
+def test_after_a_merge_of_two_files_of_one_name_the_error_says_the_way_out(tmp_path: Path) -> None:
+    """Of a file that was rewritten nobody can tell it, so it stays an error."""
+    first = keep(tmp_path, bench())
+    keep(tmp_path, bench(200.0))
+    common = json.loads(first.read_bytes())["seal"]
+    lost = measurement_json(bench(300.0, number=2, after=(common,)))
+    follower = bench(version="1.2.4", number=1, after=(json.loads(lost)["seal"],))
+    path = first.with_name("1.2.4-bench-1.json")
+    path.write_bytes(measurement_json(follower))
+    (removed,) = found(first.parent)
+    assert (removed.rule, removed.severity) == ("evidence-removed", Severity.ERROR)
+    assert removed.place.file == f"{FOLDER}/{path.name}"
+    assert "two branches" in removed.remedy
+    assert "remove this one as well and measure again" in removed.remedy
+    path.unlink()
+    assert found(first.parent) == ()
+
+
 def test_a_broken_file_is_told_of_once(evidence: Path) -> None:
     first = evidence / "1.2.3-bench-1.json"
     first.write_bytes(first.read_bytes().replace(b"100.0", b"999.0"))
@@ -297,3 +315,17 @@ def test_evidence_of_a_retired_app_is_kept_and_read(
     assert item.rule == "evidence-stray"
     (item,) = stray_evidence(market, [], ["gone", "smallapp"])
     assert item.rule == "evidence-unreadable"
+
+
+def test_evidence_of_a_renamed_app_is_told_to_belong_nowhere(market: Path) -> None:
+    keep(market / "apps", replace(bench(), app="formername"))
+    (item,) = stray_evidence(market, ["smallapp"], [])
+    assert item.rule == "evidence-stray"
+    assert "formername, which is no app any more" in item.remedy
+    assert "move it" not in item.remedy
+    # In whichever folder it is: only that of an app that there is would be a place for it.
+    folder = market / "apps" / "evidence"
+    (folder / "formername").rename(folder / "smalapp")
+    assert stray_evidence(market, ["smallapp"], [])[0].remedy == item.remedy
+    (item,) = stray_evidence(market, ["smallapp", "formername"], [])
+    assert "move it to apps/evidence/formername" in item.remedy

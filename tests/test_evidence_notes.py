@@ -11,7 +11,7 @@ from chartgen.check import check_app
 from chartgen.evidence.record import Measurement, Run
 from chartgen.evidence.store import keep
 from chartgen.evidence.workload import workload_digest
-from chartgen.findings import Finding
+from chartgen.findings import Finding, Severity
 from chartgen.lint.evidence import evidence_findings
 from chartgen.release.record import Release
 from tests.specs import MARKET, loaded
@@ -71,12 +71,14 @@ def test_a_gain_that_was_frozen_before_the_settings_changed_again(
 ) -> None:
     latest = latest_of(folder) if known else None
     (found,) = speeds(folder, at(THIRD, "1.2.4", GAIN), latest)
-    assert found.rule == "speed-contradicted"
+    # Nobody measured these settings: the number weighs no more than an invented one.
+    assert (found.rule, found.severity) == ("speed-unproven", Severity.WARNING)
     assert "nothing was measured of these settings" in found.message
     assert "4000.0 is of other settings, in " in found.message
     assert found.message.endswith("/1.2.3-bench-2.json")
     bench(folder, at(THIRD), 3000.0)
     (found,) = speeds(folder, at(THIRD, "1.2.4", GAIN), latest)
+    assert (found.rule, found.severity) == ("speed-contradicted", Severity.ERROR)
     assert "1.2.4-bench-1.json says 3000.0" in found.message
 
 
@@ -109,6 +111,37 @@ def test_a_note_may_tell_of_the_version_that_it_names(folder: Path) -> None:
     latest = latest_of(folder)
     assert speeds(folder, at(SECOND, "1.2.4", "1.2.0 had 6000 tokens/s"), latest) == []
     assert len(speeds(folder, at(SECOND, "1.2.4", "Once 6000 tokens/s"), latest)) == 1
+
+
+@pytest.mark.parametrize(
+    ("note", "severity"),
+    [
+        ("Back from 6000 tokens/s", Severity.WARNING),
+        ("It had 6000 tokens/s before", Severity.WARNING),
+        ("Now 6000 tokens/s", Severity.ERROR),
+        ("Back from 5000 tokens/s", Severity.ERROR),
+    ],
+)
+def test_a_number_that_is_really_of_an_earlier_version(
+    note: str, severity: Severity, folder: Path
+) -> None:
+    bench(folder, at(THIRD, "1.2.0"), 6000.0)
+    (found,) = speeds(folder, at(SECOND, "1.2.4", note), latest_of(folder))
+    assert found.severity is severity
+
+
+def test_the_note_of_a_release_is_final_whatever_is_measured_of_it_later(tmp_path: Path) -> None:
+    note = at(FIRST, "1.2.3", "Now 262.4 tokens/s")
+    bench(tmp_path, note, 250.0)
+    (found,) = speeds(tmp_path, note)
+    assert found.severity is Severity.ERROR
+    (found,) = speeds(tmp_path, note, released(tmp_path, note))
+    assert (found.rule, found.severity) == ("speed-contradicted", Severity.NOTE)
+    assert "next version" in found.remedy
+    later = at(FIRST, "1.2.4", "New")
+    later["changes"] |= note["changes"]
+    (found,) = speeds(tmp_path, later)
+    assert found.severity is Severity.NOTE
 
 
 def test_the_notes_of_a_release_are_no_fault_while_the_next_one_is_set_up(folder: Path) -> None:

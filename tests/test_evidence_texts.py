@@ -233,6 +233,13 @@ def test_change_notes_tell_what_was_gained(market: Path) -> None:
     assert "135.9 → 250.5 tokens/s, +84 %" in notes(market)
 
 
+def test_a_slight_change_of_a_number_in_the_texts_is_told(market: Path) -> None:
+    write_spec(market / "apps", TEXT)
+    benched(market, (136.4,) * 4)
+    # 136.4 is less than 0.5 % above 135.85.
+    assert "Speed in the texts: 135.9 → 136.4 tokens/s" in notes(market)
+
+
 def test_change_notes_tell_nothing_of_speed_that_nobody_measured(market: Path) -> None:
     assert "tokens/s" not in notes(market)
     assert "Engine.args added: {" in notes(market)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from chartgen.evidence.store import keep
 from chartgen.evidence.workload import workload_digest
 from chartgen.findings import Finding, Severity
 from chartgen.lint.placeholders import placeholder_findings
+from chartgen.release.record import Release
 from tests.specs import MARKET, loaded
 
 
@@ -132,6 +134,13 @@ def test_a_speed_in_a_note_may_be_left_to_the_bump(tmp_path: Path) -> None:
         ({"changes": {"1.2.3": ["New"], "1.2.2": ["{tps}"], "2.0.0": ["{tps}"]}}, []),
         ({"changes": {"1.2.3": ["Mends `{model}` in prompts"]}}, []),
         ({"changes": {"1.2.3": ["Mends {something}"]}}, ["text-placeholder"]),
+        ({"changes": {"1.2.3": ["Path is now /v1/models/{model}"]}}, []),
+        ({"changes": {"1.2.3": ["Path is now /v1/models/{name}/x"]}}, []),
+        ({"changes": {"1.2.3": ["Answers '{reply}' with port={port} at {host}:{port}"]}}, []),
+        ({"changes": {"1.2.3": ["Answers \u201c{reply}\u201d"]}}, []),
+        ({"changes": {"1.2.3": ["Sends {content} and {model}"]}}, ["text-placeholder"] * 2),
+        ({"changes": {"1.2.3": ["{contxt}, {tpss}"]}}, ["placeholder-not-filled"] * 2),
+        ({"changes": {"1.2.3": ["Now {tps}/{tps}"]}}, ["placeholder-not-filled"]),
         ({"changes": {"1.2.3": ['Sends {"a": 1}']}}, []),
     ],
 )
@@ -139,6 +148,18 @@ def test_notes_hold_other_words_in_braces(
     changes: dict[str, Any], rules: list[str], tmp_path: Path
 ) -> None:
     assert [rule for rule, _ in told(tmp_path, changes)] == rules
+
+
+def test_the_notes_of_a_release_are_final(tmp_path: Path) -> None:
+    app = loaded(tmp_path, {"changes": {"1.2.3": ["Now {tps} tokens/s, {something}"]}})
+    latest = Release(1, "", "release", "smallapp", "1.2.2", "2026-05-20")
+    assert len(list(placeholder_findings(app, latest=latest))) == 2
+    assert list(placeholder_findings(app, latest=replace(latest, version="1.2.3"))) == []
+
+
+def test_a_patch_of_the_manifest_has_braces_of_its_own(tmp_path: Path) -> None:
+    manifest = {"metadata": {"title": "{title}"}, "spec": {"fullDescription": "{something}"}}
+    assert findings(tmp_path, {"manifest": manifest}) == []
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,11 @@ from typing import Any
 import pytest
 
 from chartgen.cli import main
+from chartgen.evidence.record import Measurement, Run
+from chartgen.evidence.store import keep
+from chartgen.evidence.workload import workload_digest
 from chartgen.release.ledger import LEDGER, read_ledger
+from chartgen.spec.load import load_spec
 from tests.specs import png, write_spec
 
 pytest.importorskip("helm_python", reason="needs the extra chartgen[check]")
@@ -140,6 +144,30 @@ def test_after_a_rollback_the_remedy_works_as_it_is_written(market: Path, capsys
     assert run(market, "publish", "--no-verify") == 0
     (line,) = read_ledger(market).history("smallapp")[-1:]
     assert (line.version, line.changes) == ("1.2.6", ("Context added: 4096",))
+
+
+def test_a_later_bench_does_not_lock_an_app_whose_notes_are_final(
+    market: Path, capsys: Capture
+) -> None:
+    change(market, version="1.2.4", changes={"1.2.4": ["Now 262.4 tokens/s, {something}"]})
+    assert run(market, "publish", "--no-verify") == 0
+    app, _ = load_spec(market / "apps" / "smallapp.yaml")
+    assert app is not None
+    keep(
+        market / "apps",
+        Measurement(
+            "bench",
+            "smallapp",
+            "1.2.4",
+            workload=workload_digest(app),
+            hardware="olares-one",
+            runs=(Run(250.0),) * 4,
+        ),
+    )
+    assert run(market, "check") == 0
+    assert run(market, "bump", "smallapp", "patch") == 0
+    assert '"1.2.5"' in spec(market)
+    assert run(market, "publish", "--no-verify") == 0
 
 
 def test_a_mere_bump_is_said_to_be_one(market: Path, capsys: Capture) -> None:

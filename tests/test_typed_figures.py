@@ -33,6 +33,12 @@ def of_context(folder: Path, text: str, **changes: Any) -> list[str]:
         *("200K Kontext", "ein Kontext von 200K", "200K 上下文", "上下文长度 200K", "200K的上下文"),
         *("contexte de 200K", "200K de contexto", "200K コンテキスト"),
         "Fast: 200K context, natively multimodal",
+        *(
+            "context 2048",
+            "a context of 2000 tokens",
+            "| Context | 24 GB |\n| 200K context | yes |",
+        ),
+        *("It uses 128K. The model has 256K context.", "200K context, 24 GB"),
     ],
 )
 def test_a_context_that_is_not_the_app_s_is_named(text: str, tmp_path: Path) -> None:
@@ -53,12 +59,39 @@ def test_a_context_that_is_not_the_app_s_is_named(text: str, tmp_path: Path) -> 
         *("The model's native context is 256K", "256K native context", "trained on 32K context"),
         *("64K context before", "instead of a context of 64K", "context 64K → 128K"),
         *("Version 1.0.0 had a 16K context", "32K context per request", "not the 256K context"),
+        "The model supports 256K context, of which this app uses 128K.",
+        *(
+            "Das Modell kann 256K Kontext, hier sind es 128K",
+            "模型支持 256K 上下文，本应用使用 128K",
+        ),
+        *("The draft model has a context of 4096 tokens", "Images take 1,024 tokens of context"),
+        *("With 32K context it needs 20 GiB, and more later", "slows down beyond 64K context"),
+        *("| 32K context | 18 GiB |", "| Context 32K | 18 GB |"),
+        *("Context 2026 edition", "in the context of 2024 models"),
         *("8192 tokens a batch", "4 contexts of 2 users", "a 24 GB card", "v200k context7"),
         *("context switch in 200 ms", "context-200k-model", "--cross-ctx 1024", "Llama-3-8B-200K"),
     ],
 )
 def test_what_is_no_contradiction_is_left_alone(text: str, tmp_path: Path) -> None:
     assert of_context(tmp_path, text) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "holds"),
+    [
+        ("1M context", True),
+        ("1,000,000 token context", True),
+        ("1,048,576 token context", True),
+        ("1000K context", True),
+        ("1048K context", True),
+        ("1,000 token context", False),
+        ("2,000,000 token context", False),
+        ("1,500,000 token context", False),
+    ],
+)
+def test_a_million_is_written_in_several_ways(text: str, holds: bool, tmp_path: Path) -> None:
+    changes = {"engine": {"context": 1_048_576}, "about": text}
+    assert rules(tmp_path, changes) == ([] if holds else ["context-contradicted"])
 
 
 def test_an_app_without_a_context_has_none_to_contradict(tmp_path: Path) -> None:

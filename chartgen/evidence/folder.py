@@ -68,12 +68,16 @@ def newest_seals(measurements: Iterable[Measurement]) -> tuple[str, ...]:
 
 
 def _removed(kept: Iterable[Kept], folder: str) -> Iterator[Finding]:
+    # That two branches wrote a file of one name excuses nothing: it looks like one that was
+    # rewritten.
     seals = {one.measurement.seal for one in kept}
     for one in kept:
         missed = [seal[:12] for seal in one.measurement.after if seal not in seals]
         if missed:
             message = f"the file that it was written after, with the seal {missed[0]}…, is not here"
-            remedy = f"Restore that file from git. {_history(folder)}"
+            remedy = f"Restore that file from git. {_history(folder)} "
+            remedy += "Where two branches wrote a file of one name, and the other branch's was "
+            remedy += "kept, remove this one as well and measure again."
             yield finding("evidence-removed", Place(one.file), message, remedy)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from chartgen.document import Path
 from chartgen.evidence.beside import (
     Kind,
     current_evidence,
@@ -18,6 +17,7 @@ from chartgen.evidence.beside import (
 from chartgen.evidence.standing import is_comparable, mismatch, outcomes
 from chartgen.findings import Finding, Place
 from chartgen.lint.rules import finding
+from chartgen.lint.shown_texts import asks_for, shown_texts
 from chartgen.lint.speeds import speed_findings
 from chartgen.lint.typed_figures import figure_findings
 from chartgen.measure.smoke_claims import claims_of
@@ -83,12 +83,12 @@ def _unfilled(loaded: LoadedSpec, machine: str) -> Iterator[Finding]:
     if not wanting:
         return
     seen: set[str] = set()
-    for path, text in _texts(loaded):
+    for shown in shown_texts(loaded):
         for word in sorted(wanting - seen):
-            if f"{{{word}}}" in text:
+            if shown.filled and asks_for(shown.text, word):
                 seen.add(word)
                 message = f"{{{word}}} is left out, because {_why_unfilled(loaded, machine)}"
-                place = loaded.document.place(path)
+                place = loaded.document.place(shown.path)
                 yield finding("text-without-evidence", place, message)
 
 
@@ -116,17 +116,6 @@ def _why_unfilled(loaded: LoadedSpec, machine: str) -> str:
     if benches:
         return "no bench is of this version as it is set now"
     return "there is no bench of this app"
-
-
-def _texts(loaded: LoadedSpec) -> Iterator[tuple[Path, str]]:
-    spec = loaded.spec
-    yield ("summary",), spec.summary
-    if spec.about is not None:
-        yield ("about",), loaded.text(spec.about)
-    for locale, entry in spec.i18n.items():
-        yield ("i18n", locale, "summary"), entry.summary or ""
-        if entry.about is not None:
-            yield ("i18n", locale, "about"), loaded.text(entry.about)
 
 
 def _claims(loaded: LoadedSpec, machine: str) -> Iterator[Finding]:

@@ -57,7 +57,7 @@ def spec_checks(
         findings += check(loaded)
     machine = hardware.name if hardware is not None else ""
     findings += evidence_findings(loaded, machine, latest)
-    findings += placeholder_findings(loaded, machine)
+    findings += placeholder_findings(loaded, machine, latest)
     if hardware is None:
         name = loaded.spec.hardware or market.hardware
         known = ", ".join(hardware_profiles())

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Literal
 
+from chartgen.lint.clauses import around
 from chartgen.resources import shipped_data
 
 Unit = Literal["tokens/s", "tokens/min", "ms/token", "%"]
@@ -47,13 +48,19 @@ _NO_NOUN = r"(?!\s(?:model|time|pass|stage|draft|engine|step)\b)"
 _SOME_WORDS = r"[^\d\n,.;:|，。；：、]{0,10}?"
 # After a number without a unit of its own: what goes on about it, or nothing.
 _ALONE = r"(?![\w%]|[.,]\d|\s?%|\s(?!(?:on|at|in|with|for|and|or|to|mean|avg|average)\b)[^\W\d_])"
+# Names of GPUs, as in the titles of `chartgen/hardware/profiles.yaml`, and of others of their kind.
+_GPU = re.compile(
+    r"\b(?:(?:RTX|GTX|RX)[ -]?(?:PRO[ -]?)?[1-9]\d{3}|[AV]100|A(?:10|40)|[HB]\d00|GB?200|L40S?|L4"
+    r"|T4|MI\d{3}X?|DGX Spark|Strix Halo|M[1-5] (?:Max|Pro|Ultra))\b",
+    re.IGNORECASE,
+)
 # Longer than all that says how a number is meant.
 _REACH = 28
 
 
 @dataclass(frozen=True, slots=True)
 class TypedSpeed:
-    """Numbers with a unit in a text, and where in it they begin.
+    """Numbers with a unit in a text, where in it they begin, and where they end.
 
     `least` tells that they are lower bounds, as in "over 100 tokens/s", `most` that they are upper
     ones. "Up to 100" says that 100 was reached, and so is a lower one. `roughly` tells of
@@ -63,6 +70,7 @@ class TypedSpeed:
     numbers: tuple[str, ...]
     words: str
     offset: int
+    end: int
     least: bool = False
     most: bool = False
     roughly: bool = False
@@ -161,6 +169,7 @@ def _typed(text: str, match: re.Match[str], unit: Unit) -> TypedSpeed:
         tuple(re.findall(_NUMBER, match["numbers"], re.IGNORECASE)),
         " ".join(match[0].split()),
         start,
+        match.end(),
         least=bool(said & {"least", "reached"}),
         most="most" in said,
         roughly="roughly" in said,
@@ -180,11 +189,59 @@ class _Patterns:
     acceptance: Forms
     before: re.Pattern[str]
     after: re.Pattern[str]
+    elsewhere: re.Pattern[str]
+    input: re.Pattern[str]
+    output: re.Pattern[str]
+    difference: re.Pattern[str]
+    earlier: re.Pattern[str]
 
 
 def any_of(words: Iterable[str]) -> str:
     """Return a pattern for any of some words, the longest first."""
     return "|".join(re.escape(word) for word in sorted(words, key=lambda word: (-len(word), word)))
+
+
+def whole_words(words: str) -> str:
+    """Return a pattern for words of `any_of` where no Latin letter goes on."""
+    return rf"(?<![a-zà-ÿ])(?:{words})(?![a-zà-ÿ])"
+
+
+def is_of_something_else(text: str, typed: TypedSpeed, gpu: str = "") -> bool:
+    """Tell whether the clause around a speed says that it is not how fast the app answers.
+
+    It is that of reading the prompt, of several users together, a limit, a difference, or of a GPU
+    that is not named in `gpu`, the title of the app's machine; empty for any.
+    """
+    patterns = _patterns()
+    before, after = around(text, typed.offset, typed.end)
+    if patterns.elsewhere.search(before) or patterns.elsewhere.search(after):
+        return True
+    if patterns.difference.match(text, typed.end):
+        return True
+    own = _plain(gpu)
+    if own and any(_plain(found[0]) not in own for found in _GPU.finditer(f"{before}\n{after}")):
+        return True
+    reading = _distance(patterns.input, before, after)
+    writing = _distance(patterns.output, before, after)
+    return reading is not None and (writing is None or reading < writing)
+
+
+def is_of_earlier_days(text: str, typed: TypedSpeed) -> bool:
+    """Tell whether the clause around a speed says that it was so before."""
+    before, after = around(text, typed.offset, typed.end)
+    earlier = _patterns().earlier
+    return earlier.search(before) is not None or earlier.search(after) is not None
+
+
+def _distance(words: re.Pattern[str], before: str, after: str) -> int | None:
+    """Return how many characters lie between a number and the nearest of some words."""
+    found = [len(before) - word.end() for word in words.finditer(before)]
+    found += [word.start() for word in words.finditer(after)]
+    return min(found, default=None)
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", name.lower())
 
 
 @cache
@@ -255,6 +312,11 @@ def _patterns() -> _Patterns:
         acceptance=tuple((_compiled(form), "%") for form in acceptance),
         before=_compiled(before),
         after=_compiled(after),
+        elsewhere=_compiled(whole_words(word["elsewhere"])),
+        input=_compiled(whole_words(word["input"])),
+        output=_compiled(whole_words(word["output"])),
+        difference=_compiled(rf"{_SPACE}{{0,4}}{whole_words(word['difference'])}"),
+        earlier=_compiled(whole_words(word["earlier"])),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from chartgen.document import Path
 from chartgen.engines import engine_facts
@@ -18,13 +19,21 @@ from chartgen.evidence.figures import rate_text
 from chartgen.evidence.record import Measurement
 from chartgen.evidence.standing import Kept, Subject, is_on, mismatch, ran
 from chartgen.evidence.statistics import summarise
-from chartgen.findings import Finding, Place
+from chartgen.findings import Finding, Place, Severity
+from chartgen.hardware import hardware_profiles
 from chartgen.lint.rules import finding
 from chartgen.lint.shown_texts import shown_texts
-from chartgen.lint.speed_words import TypedSpeed, typed_speeds
+from chartgen.lint.speed_words import (
+    TypedSpeed,
+    is_of_earlier_days,
+    is_of_something_else,
+    typed_speeds,
+)
 from chartgen.release.record import Release
 from chartgen.release.versions import number
 from chartgen.spec.load import LoadedSpec
+
+_FINAL = "Nothing: the notes of a release are final. Tell what is so in those of the next version."
 
 
 def speed_findings(
@@ -33,9 +42,11 @@ def speed_findings(
     """Yield the typed-in speeds that evidence contradicts, or that have none.
 
     A text of today needs evidence of what the spec runs today; where a line names an older
-    version, that of this version. The change notes of a version that is still to come need
+    version, that of this version. A contradiction is an error where no room is to say how a number
+    is meant, and a warning in a full text. The change notes of a version that is still to come need
     evidence of today and of the release before it; those of a release are final, and may tell what
-    was measured of it or before it, or where that is not known, anything.
+    was measured of it or before it, or where that is not known, anything. As nobody can mend
+    them, all that is said of them is a note.
 
     `machine` is the hardware profile that the app is for, empty for any, and `latest` its last
     release, None where it has none.
@@ -47,18 +58,20 @@ def speed_findings(
     current = current_evidence(loaded, "bench", machine)
     speed = current_speed(loaded, machine)
     here = [kept for kept in everything if is_on(kept.measurement, machine)]
+    gpu = hardware_profiles()[machine].title if machine in hardware_profiles() else ""
     for shown in shown_texts(loaded):
-        for typed in typed_speeds(shown.text):
+        for typed in _own_speeds(shown.text, gpu):
             held = _headline(speed) if shown.headline else _numbers_of(current)
             held |= _numbers_of_named(here, shown.line(typed.offset))
             if _wrong(typed, held) is not None:
-                yield _finding(shown.place(typed.offset), shown.path, typed, current, speed)
+                found = _finding(shown.place(typed.offset), shown.path, typed, current, speed)
+                yield found if shown.headline else _at_most(Severity.WARNING, found)
     final = latest.version if latest is not None else ""
     for path, version, notes in _change_notes(loaded):
         at = loaded.document.place(path, key=True)
         if version == loaded.spec.version != final:
             before = _numbers_of(_of_release_before(loaded, here, machine, latest))
-            for note, typed in _by_note(notes):
+            for note, typed in _by_note(notes, gpu):
                 held = _numbers_of(current) | before | _numbers_of_named(here, note)
                 wrong = _wrong(typed, held, last=_numbers_of(current))
                 if wrong is not None:
@@ -66,13 +79,17 @@ def speed_findings(
                     sources = [
                         one for one in everything if typed.is_one_of(_numbers_of([one]), wrong)
                     ]
-                    yield _with_source(found, wrong, sources, subject_of(loaded, machine))
+                    found = _with_source(found, wrong, sources, subject_of(loaded, machine))
+                    if is_of_earlier_days(note, typed) and any(map(_is_told, sources)):
+                        found = _at_most(Severity.WARNING, found)
+                    yield found
             continue
         own, told = _of_version(everything, version, latest)
         known = _numbers_of(told if own else [*told, *here])
-        for _, typed in _by_note(notes):
+        for _, typed in _by_note(notes, gpu):
             if (known or version == final) and _wrong(typed, known) is not None:
-                yield _finding(at, path, typed, own, None, of=version)
+                found = replace(_finding(at, path, typed, own, None, of=version), remedy=_FINAL)
+                yield _at_most(Severity.NOTE, found)
 
 
 def _of_release_before(
@@ -125,7 +142,10 @@ def _finding(
 
 
 def _with_source(found: Finding, written: str, sources: Iterable[Kept], today: Subject) -> Finding:
-    """Say of what else a number was measured, where it was: it is of that, and not of the spec."""
+    """Say of what else a number was measured, where it was: it is of that, and not of the spec.
+
+    It weighs as much as a number that nobody measured.
+    """
     differing = [(kept, mismatch(kept.measurement, today)) for kept in sources]
     where = next(((kept, why) for kept, why in reversed(differing) if why is not None), None)
     if where is None:
@@ -134,8 +154,7 @@ def _with_source(found: Finding, written: str, sources: Iterable[Kept], today: S
     of = {"machine": kept.measurement.hardware, "trial": "a trial"}.get(why, f"another {why}")
     of = "other settings" if why == "settings" else of
     message = f"{found.message}; {written} is of {of}, in {kept.file}"
-    remedy = "Write the number that was measured, or none."
-    return finding("speed-contradicted", found.place, message, remedy)
+    return replace(found, message=message, remedy="Write the number that was measured, or none.")
 
 
 def _told(measurement: Measurement) -> str:
@@ -192,10 +211,21 @@ def _names(line: str, version: str) -> bool:
     return re.search(rf"(?<![\d.]){re.escape(version)}(?![\d]|\.\d)", line) is not None
 
 
-def _by_note(notes: Iterable[str]) -> Iterator[tuple[str, TypedSpeed]]:
+def _by_note(notes: Iterable[str], gpu: str) -> Iterator[tuple[str, TypedSpeed]]:
     for note in notes:
-        for item in typed_speeds(note):
+        for item in _own_speeds(note, gpu):
             yield note, item
+
+
+def _own_speeds(text: str, gpu: str) -> Iterator[TypedSpeed]:
+    """Yield the speeds in a text at which the app is said to answer."""
+    return (item for item in typed_speeds(text) if not is_of_something_else(text, item, gpu))
+
+
+def _at_most(severity: Severity, found: Finding) -> Finding:
+    """Return a finding that weighs no more than `severity`."""
+    order = tuple(Severity)
+    return replace(found, severity=max(severity, found.severity, key=order.index))
 
 
 def _change_notes(loaded: LoadedSpec) -> Iterator[tuple[Path, str, tuple[str, ...]]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import cache
 
 from chartgen.engines import engine_facts
@@ -11,9 +12,10 @@ from chartgen.evidence.beside import current_evidence, subject_of
 from chartgen.evidence.figures import share_text
 from chartgen.evidence.standing import fits_context
 from chartgen.findings import Finding
+from chartgen.lint.clauses import clause, rest_of_sentence
 from chartgen.lint.rules import finding
 from chartgen.lint.shown_texts import ShownText, shown_texts
-from chartgen.lint.speed_words import any_of, readings, typed_acceptance
+from chartgen.lint.speed_words import any_of, readings, typed_acceptance, whole_words
 from chartgen.render.texts import context_text
 from chartgen.resources import shipped_data
 from chartgen.spec.load import LoadedSpec
@@ -23,11 +25,11 @@ _LENGTH = r"\d{1,4}(?:[.,]\d{1,3})?\s?[km](?![a-z])|\d{1,3}(?:[., \u00a0\u202f]\
 _MARKUP = r"(?:[\s*_`(]|&nbsp;){0,3}"
 # 131K is cut off from 131,072; of a number with few digits the last one is no measure.
 _CUT_OFF = 0.02
-# Where a clause ends; within a number these have no space after them.
-_STOP = re.compile(r"[;!?\n。；！？，、]|[.,:](?=\s)")
-# Longer than clauses are.
-_REACH = 200
 _VERSION = re.compile(r"\d+\.\d+\.\d+")
+# A year, but for 2048, as people write it; a length says "tokens" then.
+_YEAR = re.compile(r"(?!2048)(?:19\d\d|20\d\d|2100)")
+# In a row of a table: the memory that a length needs.
+_MEMORY = re.compile(r"\d\s?[kmgt]i?b\b", re.IGNORECASE)
 
 
 def figure_findings(loaded: LoadedSpec, machine: str = "") -> Iterator[Finding]:
@@ -50,7 +52,7 @@ def _acceptance(loaded: LoadedSpec, shown: ShownText, machine: str) -> Iterator[
         if all(item.is_one_of(told, number) for number in item.bounds):
             continue
         says = f"and the newest bench says {share_text(told[-1])}" if told else ""
-        message = f"{_name(shown)} says {item.words!r}, {says or 'and no bench has counted drafts'}"
+        message = f"{shown.name} says {item.words!r}, {says or 'and no bench has counted drafts'}"
         yield finding("acceptance-unproven", shown.place(item.offset), message)
 
 
@@ -58,33 +60,36 @@ def _context(loaded: LoadedSpec, shown: ShownText) -> Iterator[Finding]:
     stated = loaded.spec.engine.context
     if stated is None:
         return
-    lengths, elsewhere = _patterns()
-    matches = list(lengths.finditer(shown.text))
+    patterns = _patterns()
+    matches = list(patterns.lengths.finditer(shown.text))
     if not matches:
         return
     today = subject_of(loaded)
+
+    def fits(written: str) -> bool:
+        return any(fits_context(length, today) for length in _lengths(written, stated))
+
     for found in matches:
-        clause = _clause(shown.text, *found.span())
-        if elsewhere.search(clause) or _VERSION.search(clause):
-            continue
         written = found["before"] or found["after"]
-        if any(fits_context(length, today) for length in _lengths(written, stated)):
+        if fits(written) or _is_of_something_else(shown.text, found, patterns):
+            continue
+        others = patterns.length.findall(rest_of_sentence(shown.text, *found.span()))
+        if any(map(fits, others)):
+            # "The model has 256K context, of which this app uses 128K."
             continue
         words = " ".join(found[0].split())
-        message = f"{_name(shown)} says {words!r}, and engine.context is {context_text(stated)}"
+        message = f"{shown.name} says {words!r}, and engine.context is {context_text(stated)}"
         yield finding("context-contradicted", shown.place(found.start()), message)
 
 
-def _clause(text: str, start: int, end: int) -> str:
-    """Return the clause around a part of a text."""
-    begin = max(0, start - _REACH)
-    before = [stop.end() for stop in _STOP.finditer(text, begin, start)]
-    after = _STOP.search(text, end, end + _REACH)
-    return text[before[-1] if before else begin : after.start() if after else end + _REACH]
-
-
-def _name(shown: ShownText) -> str:
-    return ".".join(str(part) for part in shown.path)
+def _is_of_something_else(text: str, found: re.Match[str], patterns: _Patterns) -> bool:
+    said = clause(text, *found.span())
+    if patterns.elsewhere.search(said) or _VERSION.search(said):
+        return True
+    if said.lstrip().startswith("|") and _MEMORY.search(said):
+        return True
+    is_year = _YEAR.fullmatch(found["before"] or found["after"]) is not None
+    return is_year and not (patterns.token.search(found[0]) or patterns.token_after(text, found))
 
 
 def _lengths(written: str, stated: int) -> Iterator[int]:
@@ -92,24 +97,37 @@ def _lengths(written: str, stated: int) -> Iterator[int]:
 
     128K is 131,072 or 128,000, and so is 128,000; 131K is 131,072, too.
     """
-    power = {"k": 1, "m": 2}.get(written[-1].lower(), 0)
+    told = {"k": 1, "m": 2}.get(written[-1].lower(), 0)
     for reading in readings(written.rstrip("kKmM \t\n")):
-        value, step = reading.value, reading.step
-        if power == 0:
-            yield int(value)
-        if power == 0 and value % 1000 == 0:
-            value /= 1000
-        elif power == 0:
-            continue
-        for unit in (1000 ** (power or 1), 1024 ** (power or 1)):
-            yield round(value * unit)
-            if abs(stated / unit - value) < min(step, _CUT_OFF * value):
-                yield stated
+        if told == 0:
+            yield int(reading.value)
+        for power in range(max(told, 1), 3):
+            # 1,000,000 is 1000K and 1M as well.
+            value = reading.value / 1000 ** (power - told)
+            if power > told and not value.is_integer():
+                break
+            for unit in (1000**power, 1024**power):
+                yield round(value * unit)
+                if abs(stated / unit - value) < min(reading.step, _CUT_OFF * value):
+                    yield stated
+
+
+@dataclass(frozen=True, slots=True)
+class _Patterns:
+    """What a context length looks like, alone and with its word, and what makes it another one."""
+
+    lengths: re.Pattern[str]
+    length: re.Pattern[str]
+    token: re.Pattern[str]
+    elsewhere: re.Pattern[str]
+
+    def token_after(self, text: str, found: re.Match[str]) -> bool:
+        """Tell whether the tokens are named right after a length."""
+        return self.token.match(text, found.end()) is not None
 
 
 @cache
-def _patterns() -> tuple[re.Pattern[str], re.Pattern[str]]:
-    """Return what a context length looks like, and what makes it one of something else."""
+def _patterns() -> _Patterns:
     table = shipped_data("chartgen.lint", "context_words.yaml")
     word = {
         name: any_of(w for words in rows.values() for w in words) for name, rows in table.items()
@@ -121,5 +139,14 @@ def _patterns() -> tuple[re.Pattern[str], re.Pattern[str]]:
         rf"|{begin}(?<!-)(?:{word['context']}){_MARKUP}(?:(?:{word['of']}){_MARKUP})?"
         rf"(?P<after>{_LENGTH}){end}"
     )
-    elsewhere = rf"(?<![a-z])(?:{word['elsewhere']})(?![a-z])"
-    return re.compile(lengths, re.IGNORECASE), re.compile(elsewhere, re.IGNORECASE)
+    return _Patterns(
+        *(
+            re.compile(pattern, re.IGNORECASE)
+            for pattern in (
+                lengths,
+                rf"{begin}(?:{_LENGTH}){end}",
+                rf"{_MARKUP}-?(?:{word['token']}){end}",
+                whole_words(word["elsewhere"]),
+            )
+        )
+    )

@@ -14,6 +14,7 @@ from chartgen.chart import Chart
 from chartgen.check import CheckedApp, check_app
 from chartgen.document import read_document
 from chartgen.evidence.beside import current_speed, released_speed
+from chartgen.evidence.figures import gain_text
 from chartgen.evidence.files import evidence_folder
 from chartgen.evidence.standing import Subject
 from chartgen.evidence.workload import workload_digest
@@ -262,10 +263,20 @@ def bump_edit(
     if notes or (propose and version not in loaded.spec.changes):
         wanted = tuple(notes)
         if not wanted and state.difference is not None:
-            wanted = proposed_notes(state.difference)
+            wanted = proposed_notes(_without_slight_gain(state.difference))
         if wanted:
             edited = add_change_note(edited, version, wanted)
     return Edit(loaded.path, edited, loaded.spec.version, version)
+
+
+def _without_slight_gain(difference: Difference) -> Difference:
+    """Return a difference without speeds too close for a gain, where nothing was set otherwise.
+
+    What changed is a number in the texts then, and the note tells that.
+    """
+    if difference.settings or difference.speed is None or gain_text(*difference.speed):
+        return difference
+    return replace(difference, speed=None)
 
 
 def rechecked(state: AppState, edit: Edit, market: MarketSettings) -> CheckedApp:

@@ -25,18 +25,19 @@ def stray_evidence(
     what was measured of an app whose spec is gone.
     """
     findings: list[Finding] = []
+    apps = {*specs, *released}
     for name in names_in(folder / SPEC_FOLDER / FOLDER):
         path = folder / SPEC_FOLDER / FOLDER / name
         shown = f"{SPEC_FOLDER}/{FOLDER}/{name}"
         if not path.is_dir():
             message = f"{name!r} is no folder with the name of an app"
-            findings.append(finding("evidence-stray", Place(shown), message, _remedy(path)))
+            findings.append(finding("evidence-stray", Place(shown), message, _remedy(path, apps)))
         elif name in released and name not in specs:
             files = {file: evidence_data(path / file) for file in names_in(path)}
             findings += read_folder(name, files, shown).findings
         elif name not in specs:
             message = f"no app is named {name!r}"
-            findings.append(finding("evidence-stray", Place(shown), message, _remedy(path)))
+            findings.append(finding("evidence-stray", Place(shown), message, _remedy(path, apps)))
     return in_order(findings)
 
 
@@ -56,13 +57,20 @@ def evidence_faults(
     return in_order(findings)
 
 
-def _remedy(path: Path) -> str:
-    """Say where the evidence belongs, by the app that it names; empty where it names none."""
+def _remedy(path: Path, apps: Collection[str]) -> str:
+    """Say where the evidence belongs, by the app that it names; empty where it names none.
+
+    What was measured of an app that has another name by now belongs nowhere: the name is sealed.
+    """
     files = [path / name for name in names_in(path)] if path.is_dir() else [path]
     for file in files:
         data = evidence_data(file)
         found = None if data is None else parse_measurement(data)
-        if isinstance(found, Measurement) and found.app != path.name:
+        if isinstance(found, Measurement):
+            if found.app not in apps:
+                said = f"It was measured of {found.app}, which is no app any more, and its files "
+                said += "are sealed with that name: give the app that name back, or remove them."
+                return said
             where = f"{SPEC_FOLDER}/{evidence_folder(found.app)}"
             return f"It is of the app {found.app}: move it to {where}, or remove a copy."
     return ""

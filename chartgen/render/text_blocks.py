@@ -13,14 +13,26 @@ from dataclasses import dataclass
 from typing import Literal
 
 from chartgen.render.text_clauses import Span, kept_spans
+from chartgen.render.text_words import is_label
 
-Kind = Literal["paragraph", "heading", "item", "table", "code", "blank"]
+Kind = Literal["paragraph", "heading", "item", "table", "code", "html", "blank"]
 
 _LEAD = re.compile(r"[ \t]*(?:>[ \t]*)*")
 _MARKER = re.compile(r"(?:[-*+•‣◦·→✓✔\N{EN DASH}]|\d{1,9}[.)]|#{1,6})[ \t]+")
 _FENCE = re.compile(r"`{3,}|~{3,}")
 _LEAD_IN = re.compile(r"[:：](?:\*\*)?\s*\Z")
 _CELL_END = re.compile(r"(?<!\\)\|")
+# The line below a heading that has no `#`.
+_UNDERLINE = re.compile(r"(?:=+|-+)\s*\Z")
+# A paragraph that is bold does for a heading, unless it is a sentence or leads to something.
+_BOLD_LINE = re.compile(r"(?:\*\*[^*]+(?<![.!?…:。！？：])\*\*|__[^_]+(?<![.!?…:。！？：])__)\s*\Z")
+_BOLD_LEVEL = 7
+_TAG_LINE = re.compile(
+    r"<(?:/[a-z]|(?:address|article|aside|blockquote|center|dd|details|div|dl|dt|figure|h[1-6]|hr|li"
+    r"|ol|p|section|summary|table|tbody|td|tfoot|th|thead|tr|ul)(?![\w-]))",
+    re.IGNORECASE,
+)
+_LONE_TAG = re.compile(r"<(/?)([a-z][\w-]*)(?:\s[^<>]*)?>\s*\Z", re.IGNORECASE)
 _WORD = re.compile(r"\w+(?:\.\w+)*")
 
 
@@ -51,14 +63,28 @@ class _Block:
 
     @property
     def level(self) -> int:
-        """Return the level of a heading, or the indentation of a list item."""
+        """Return the level of a heading, or the indentation of anything else."""
         first = self.lines[0]
-        return first.marker.count("#") or len(first.lead)
+        if self.kind != "heading":
+            return len(first.lead)
+        if self.is_underlined:
+            return 1 if self.lines[-1].body.startswith("=") else 2
+        return first.marker.count("#") or _BOLD_LEVEL
+
+    @property
+    def is_underlined(self) -> bool:
+        """Tell whether it is a heading with a line of `=` or `-` below it."""
+        return self.kind == "heading" and len(self.lines) > 1
+
+    @property
+    def words(self) -> list[_Line]:
+        """Return the lines without the one that underlines them."""
+        return self.lines[:-1] if self.is_underlined else self.lines
 
     @property
     def text(self) -> str:
-        """Return the lines without what stands before them."""
-        return "\n".join(line.body for line in self.lines)
+        """Return the words without what stands before their lines."""
+        return "\n".join(line.body for line in self.words)
 
 
 def without(text: str, unknown: re.Pattern[str]) -> str:
@@ -66,8 +92,8 @@ def without(text: str, unknown: re.Pattern[str]) -> str:
 
     What these are within a paragraph says `text_clauses`. A paragraph, list item, heading or line
     of code of which nothing is left goes with its line. A row of a table goes where nothing but
-    its first cell is left; else the cell is empty. A heading goes with all that stood below it,
-    and words with a colon with what they led to.
+    its first cell is left; else the cell is empty. A list item takes along what is indented below
+    it. A heading goes with all that stood below it, and words with a colon with what they led to.
     """
     if not unknown.search(text):
         return text
@@ -75,6 +101,8 @@ def without(text: str, unknown: re.Pattern[str]) -> str:
     for block in blocks:
         if any(unknown.search(line.body) for line in block.lines):
             block.left = _left(block, unknown)
+    _drop_what_belongs_to_items(blocks)
+    _drop_empty_elements(blocks)
     _drop_what_led_there(blocks, unknown)
     return "\n".join(_joined(blocks))
 
@@ -100,9 +128,14 @@ def _blocks(lines: list[_Line]) -> Iterator[_Block]:
         elif kind == "table":
             while end < len(lines) and "|" in lines[end].body:
                 end += 1
+        elif kind == "html":
+            end = _element_end(lines, at)
         elif kind in {"paragraph", "item"}:
             while end < len(lines) and _goes_on(lines, end):
                 end += 1
+                if kind == "paragraph" and _UNDERLINE.match(lines[end - 1].body):
+                    break
+            kind = _or_heading(kind, lines[at:end])
         yield _Block(kind, lines[at:end], [str(line) for line in lines[at:end]])
         at = end
 
@@ -115,7 +148,36 @@ def _kind(lines: list[_Line], at: int) -> Kind:
         return "blank"
     if _FENCE.match(line.body):
         return "code"
+    if _TAG_LINE.match(line.body):
+        return "html"
     return "table" if "|" in line.body and _is_rule(lines[at + 1 : at + 2]) else "paragraph"
+
+
+def _or_heading(kind: Kind, lines: list[_Line]) -> Kind:
+    """Return the kind of a paragraph or item; a paragraph may be a heading."""
+    if kind != "paragraph":
+        return kind
+    sign = _BOLD_LINE if len(lines) == 1 else _UNDERLINE
+    return "heading" if sign.match(lines[-1].body) else kind
+
+
+def _element_end(lines: list[_Line], at: int) -> int:
+    """Return where the text ends that begins with a tag of HTML; a tag alone is no text."""
+    first = lines[at].body.lower()
+    end = at + 1
+    if first.startswith("<tr"):
+        # A row is one text with its cells.
+        for last in range(at, len(lines)):
+            row = lines[last].body.strip().lower()
+            if not row or (last > at and row.startswith("<tr")):
+                return last
+            if "</tr" in row:
+                return last + 1
+    if _LONE_TAG.match(first):
+        return end
+    while end < len(lines) and _goes_on(lines, end):
+        end += 1
+    return end
 
 
 def _is_rule(lines: list[_Line]) -> bool:
@@ -156,7 +218,7 @@ def _paragraph(block: _Block, spans: tuple[Span, ...] | None) -> Sequence[str]:
     # The offset of each line break, and what stands before the words of the line behind it.
     leads: dict[int, str] = {}
     at = -1
-    for before, line in itertools.pairwise(block.lines):
+    for before, line in itertools.pairwise(block.words):
         at += len(before.body) + 1
         leads[at] = line.lead
     first = block.lines[0]
@@ -167,7 +229,8 @@ def _paragraph(block: _Block, spans: tuple[Span, ...] | None) -> Sequence[str]:
             stay.append(leads[at])
             at = text.find("\n", at + 1, end)
     lines = _words(text, spans).split("\n")
-    return [lead + line for lead, line in zip(stay, lines, strict=True)]
+    left = [lead + line for lead, line in zip(stay, lines, strict=True)]
+    return [*left, str(block.lines[-1])] if block.is_underlined else left
 
 
 def _words(text: str, spans: tuple[Span, ...]) -> str:
@@ -215,6 +278,55 @@ def _cells(row: _Line, unknown: re.Pattern[str]) -> list[str]:
     return cells
 
 
+def _drop_what_belongs_to_items(blocks: list[_Block]) -> None:
+    """Drop what is indented below a list item that is gone."""
+    gone: int | None = None
+    for block in blocks:
+        if block.kind == "blank":
+            continue
+        if gone is not None and len(block.lines[0].lead) > gone:
+            block.left = ()
+        else:
+            gone = block.level if block.kind == "item" and not block.left else None
+
+
+@dataclass(slots=True)
+class _Element:
+    """A tag of HTML on a line of its own: whether anything below it goes, or stays."""
+
+    tag: _Block
+    name: str
+    has_gone: bool = False
+    has_left: bool = False
+
+
+def _drop_empty_elements(blocks: list[_Block]) -> None:
+    """Drop the tags around what is gone, where nothing else is between them."""
+    outer = _Element(_Block("blank", [], ()), "")
+    opened = [outer]
+    for block in blocks:
+        tag = _LONE_TAG.match(block.text) if block.kind == "html" and block.left else None
+        name = tag[2].lower() if tag else ""
+        if block.kind == "blank":
+            continue
+        if not block.left:
+            opened[-1].has_gone = True
+        elif tag is None or name == "hr":
+            opened[-1].has_left = True
+        elif not tag[1]:
+            opened.append(_Element(block, name))
+        elif opened[-1].name == name:
+            inner = opened.pop()
+            if inner.has_gone and not inner.has_left:
+                inner.tag.left = block.left = ()
+                opened[-1].has_gone = True
+            else:
+                opened[-1].has_left = True
+        else:
+            # Tags that do not fit each other are left as they are.
+            opened = [outer]
+
+
 def _drop_what_led_there(blocks: list[_Block], unknown: re.Pattern[str]) -> None:
     """Drop headings with nothing left below them, and words that led to what is gone."""
     below: _Block | None = None
@@ -226,10 +338,19 @@ def _drop_what_led_there(blocks: list[_Block], unknown: re.Pattern[str]) -> None
             if block.kind == "heading":
                 ends = kept is None or (kept.kind == "heading" and kept.level <= block.level)
                 block.left = () if ends else block.left
+            elif _is_bare(block, below, kept):
+                block.left = ()
             elif not _leads_to(block, kept) and (block.kind != "item" or below.level > block.level):
                 _drop_lead_in(block, unknown)
         below = block
         kept = block if block.left else kept
+
+
+def _is_bare(block: _Block, below: _Block, kept: _Block | None) -> bool:
+    """Tell whether an item is but a label of what was indented below it."""
+    if block.kind != "item" or len(below.lines[0].lead) <= block.level or not is_label(block.text):
+        return False
+    return kept is None or len(kept.lines[0].lead) <= block.level
 
 
 def _leads_to(block: _Block, kept: _Block | None) -> bool:

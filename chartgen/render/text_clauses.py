@@ -8,81 +8,53 @@ inside of them.
 
 from __future__ import annotations
 
+import itertools
 import re
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+
+from chartgen.render.text_pairs import Group, Span, code_spans, pairs
+from chartgen.render.text_words import (
+    is_shortened,
+    last_of_list,
+    only_opens,
+    stands_alone,
+    tells_of_measuring,
+)
+
+__all__ = ["Span", "code_spans", "kept_spans"]
 
 # A comma between digits belongs to a number, a dash without spaces to a word or a range.
 _SEPARATOR = re.compile(
-    r"[;|；，、]|(?<!\d),|,(?!\d)|[\N{EM DASH}\N{HORIZONTAL BAR}]+"
+    r"[;|；，、：]|:(?=\s+\S)|(?<!\d),|,(?!\d)|[\N{EM DASH}\N{HORIZONTAL BAR}]+"
     r"|(?<=\s)(?:[\N{EN DASH}·•]|-{1,3})(?=\s)"
 )
 _END = re.compile(r"[.!?…]+|[。！？]+")
 _WIDE_ENDS = "。！？"
-# What stands before a number more often than at the end of a sentence, in English and in German.
-_SHORTENED = re.compile(
-    r"(?<!\w)(?:approx|avg|ca|circa|e\.g|i\.e|incl|max|min|vs|bzw|d\.h|ggf|inkl|z\.\s?B)\.\Z",
-    re.IGNORECASE,
-)
-_SHORTENED_REACH = 8
+_COLONS = ":："
+_STRONG = ";；|"
 # A line such as `Speed: 250.5` or `**Context**: 128K` is no part of the sentence before it.
 _LABEL = re.compile(
     r"\s*(?:\*\*)?[^\W\d_][\w/-]{0,20}(?: [\w/-]{1,20}){0,2}(?:\*\*)?(?::(?:\*\*)?(?=\s)|：)"
 )
 _HARD_BREAKS = ("  ", "\\", "<br>", "<br/>", "<br />")
-_STOPS = frozenset("\n;|；，、,\N{EM DASH}\N{HORIZONTAL BAR}\N{EN DASH}·•-.!?…。！？")
-_TOKEN = re.compile(
-    r"(?P<escape>\\[^\w\s])"
-    r"|(?P<ticks>`+)"
-    r"|(?P<whole><[^<>\n]{1,500}>|&\#?\w{1,31};"
-    r"|https?://[^\s<>()\[\]，。；、]*[^\s<>()\[\]，。；、.,;:!?])"
-    r"|(?P<mark>\*{1,6}|_{1,6}|~~|\")"
-    r"|(?P<bracket>[()\[\]{}（）【】“”„«»「」『』《》])"
-)
-_CLOSERS = {"(": ")", "[": "]", "{": "}", "（": "）", "【": "】"} | {
-    "“": "”",
-    "«": "»",
-    "「": "」",
-    "『": "』",
-    "《": "》",
-}
-# In German quotes the closing mark is what opens the English ones.
-_OPENERS = {closer: (opener,) for opener, closer in _CLOSERS.items()} | {"“": ("„",)}
-# What stands in brackets is said beside the sentence, which is whole without it.
-_ASIDE = frozenset("([（【")
-_TICKS = re.compile("`+")
-_TARGET = re.compile(r"\((?:[^()\n\\]|\\.|\([^()\n]*\))*\)|\[[^\[\]\n]*\]")
+_STOPS = frozenset("\n:：;|；，、,\N{EM DASH}\N{HORIZONTAL BAR}\N{EN DASH}·•-.!?…。！？")
 _INK = re.compile(r"\S")
-# Deeper nesting is no text of a person; what follows is read as if it were flat.
-_MAX_DEPTH = 20
-
-Span = tuple[int, int]
-
-
-@dataclass(frozen=True, slots=True)
-class _Group:
-    """What stands in a pair of marks, by its offsets.
-
-    `aside` goes without a loss to the rest; of `marked` parts may go; `solid` is never divided.
-    """
-
-    kind: Literal["aside", "marked", "solid"]
-    start: int
-    inner_start: int
-    inner_end: int
-    end: int
 
 
 @dataclass(frozen=True, slots=True)
 class _Clause:
-    """A clause from the separator before it (`start`) and after that (`inner`) to the next."""
+    """A clause from the separator before it (`start`) and after that (`inner`) to the next.
+
+    `colon` is the place of the colon that led to it, which may stand in emphasis; else negative.
+    """
 
     start: int
     inner: int
     end: int
-    groups: tuple[_Group, ...]
+    groups: tuple[Group, ...]
+    colon: int = -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +87,7 @@ def kept_spans(text: str, unknown: Sequence[int]) -> tuple[Span, ...] | None:
 class _Paragraph:
     def __init__(self, text: str, unknown: Sequence[int]) -> None:
         self._text, self._unknown = text, unknown
-        self._groups = _groups(text)
+        self._groups = pairs(text)
 
     def _lacks(self, start: int, end: int) -> int:
         """Return how many unknown numbers stand in a part."""
@@ -142,24 +114,93 @@ class _Paragraph:
     def _of_sentence(self, sentence: _Sentence) -> list[Span] | None:
         if not self._lacks(sentence.start, sentence.end):
             return []
-        cuts: list[Span] = []
-        kept: list[_Clause] = []
-        for clause in sentence.clauses:
-            gone = self._of_clause(clause)
-            if gone is not None:
-                kept.append(clause)
-                cuts += gone
-            elif kept:
-                cuts.append((clause.start, clause.end))
+        clauses = sentence.clauses
+        gone = self._of_clauses(clauses)
+        kept = [at for at, cuts in enumerate(gone) if cuts is not None]
         if not kept:
             return None
-        first, last, end = sentence.clauses[0], kept[-1], sentence.clauses[-1].end
-        cuts.append((self._skipped(first.inner, end), self._skipped(kept[0].inner, end)))
-        if last.end < end:
+        cuts: list[Span] = [cut for of_clause in gone for cut in of_clause or ()]
+        first, end = clauses[0], clauses[-1].end
+        cuts.append((self._skipped(first.inner, end), self._skipped(clauses[kept[0]].inner, end)))
+        for before, after in itertools.pairwise(kept):
+            if after - before > 1:
+                cuts.append(self._between(clauses, before, after))
+        last = clauses[kept[-1]]
+        if kept[-1] + 1 < len(clauses):
+            colon = clauses[kept[-1] + 1].colon
+            if colon >= 0:
+                cuts.append((colon, colon + 1))
             cuts.append((self._trimmed(last.inner, last.end), end))
         return cuts
 
-    def _of_clause(self, clause: _Clause) -> list[Span] | None:
+    def _between(self, clauses: Sequence[_Clause], before: int, after: int) -> Span:
+        """Return what goes between two clauses that stay, with one separator, or a colon.
+
+        The space before a separator belongs to it.
+        """
+        dropped, follows = clauses[before + 1], clauses[after]
+        if dropped.colon >= 0 and self._is_led_to(clauses, before + 1, after):
+            return self._skipped(dropped.inner, follows.end), self._skipped(
+                follows.inner, follows.end
+            )
+        start = self._trimmed(clauses[before].inner, clauses[before].end)
+        return start, self._trimmed(start, follows.start)
+
+    def _is_led_to(self, clauses: Sequence[_Clause], colon: int, at: int) -> bool:
+        """Tell whether a clause belongs to the colon before another one: no `;` is between them."""
+        return all(
+            clause.colon < 0 and self._text[clause.start] not in _STRONG
+            for clause in clauses[colon + 1 : at + 1]
+        )
+
+    def _of_clauses(self, clauses: Sequence[_Clause]) -> list[list[Span] | None]:
+        """Return what goes of each clause; None for one that goes whole."""
+        gone: list[list[Span] | None] = []
+        for clause in clauses:
+            cuts = self._of_clause(clause, in_list=bool(gone))
+            # What a colon led to is no sentence without what led there.
+            gone.append(None if clause.colon >= 0 and gone and gone[-1] is None else cuts)
+        for at in range(len(clauses) - 1, 0, -1):
+            if gone[at] is None and gone[at - 1] is not None:
+                clause, head = clauses[at], clauses[at - 1]
+                words = self._text[head.inner : head.end].rstrip(" \t*_:：")
+                if only_opens(words) or (
+                    clause.colon >= 0 and not self._head_stays(clauses, gone, at, words)
+                ):
+                    gone[at - 1] = None
+        return gone
+
+    def _head_stays(
+        self,
+        clauses: Sequence[_Clause],
+        gone: Sequence[list[Span] | None],
+        at: int,
+        head: str,
+    ) -> bool:
+        """Tell whether the words before a colon stay where the first clause behind it goes."""
+        for i in range(at + 1, len(clauses)):
+            if not self._is_led_to(clauses, i - 1, i):
+                break
+            if gone[i] is not None:
+                return not tells_of_measuring(head)
+        return stands_alone(head)
+
+    def _of_clause(self, clause: _Clause, *, in_list: bool) -> list[Span] | None:
+        cuts = self._without_asides(clause)
+        if cuts is None and in_list:
+            return self._head_of_list(clause)
+        return cuts
+
+    def _head_of_list(self, clause: _Clause) -> list[Span] | None:
+        """Cut the last part of `one, two and three`; None where the clause is no such end."""
+        unknown = self._unknown[bisect_left(self._unknown, clause.inner)]
+        holder = next((one for one in clause.groups if one.start <= unknown < one.end), None)
+        at = last_of_list(self._text, clause.inner, holder.start if holder else unknown)
+        if not at or any(one.start < at < one.end for one in clause.groups):
+            return None
+        return [(at, self._trimmed(at, clause.end))]
+
+    def _without_asides(self, clause: _Clause) -> list[Span] | None:
         cuts: list[Span] = []
         for group in clause.groups:
             if not self._lacks(group.start, group.end):
@@ -203,6 +244,9 @@ class _Paragraph:
                 body = at
                 last = group.inner_end - 1
                 stop = None if group.kind == "solid" else _END.match(self._text, last, last + 1)
+                if group.kind == "marked" and self._leads(last, at, end):
+                    clauses.divide(at, at, last)
+                    continue
             elif self._text[at] not in _STOPS:
                 at += 1
                 continue
@@ -215,7 +259,8 @@ class _Paragraph:
                 continue
             elif separator := _SEPARATOR.match(self._text, at, end):
                 at = separator.end()
-                clauses.divide(separator.start(), at)
+                begins = separator.start()
+                clauses.divide(begins, at, begins if separator[0] in _COLONS else -1)
                 continue
             else:
                 stop = _END.match(self._text, at, end)
@@ -228,6 +273,10 @@ class _Paragraph:
         if begun < end:
             yield _Sentence(begun, end, clauses.until(end))
 
+    def _leads(self, last: int, at: int, end: int) -> bool:
+        """Tell whether emphasis ends with a colon at `last`, and something follows it."""
+        return self._text[last] in _COLONS and self._skipped(at, end) < end
+
     def _ends_line(self, at: int) -> bool:
         """Tell whether a line break is one for readers, too: a hard one, or before a label."""
         before = self._text[max(0, at - 8) : at].rstrip("\r")
@@ -237,11 +286,11 @@ class _Paragraph:
         """Tell whether a stop ends a sentence, and the next one begins at or behind `at`."""
         if stop[0][-1] in _WIDE_ENDS or at >= end:
             return True
-        reach = max(0, stop.end() - _SHORTENED_REACH)
-        if not self._text[at].isspace() or _SHORTENED.search(self._text[reach : stop.end()]):
+        if not self._text[at].isspace():
             return False
         word = self._skipped(at, end)
-        return word >= end or not self._text[word].islower()
+        follows = self._text[word : min(word + 1, end)]
+        return not follows.islower() and not is_shortened(self._text, stop.end(), follows)
 
 
 @dataclass(slots=True)
@@ -250,16 +299,17 @@ class _Clauses:
 
     start: int
     inner: int = -1
+    colon: int = -1
     found: list[_Clause] = field(default_factory=list)
-    groups: list[_Group] = field(default_factory=list)
+    groups: list[Group] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.inner = self.start
 
-    def divide(self, end: int, inner: int) -> None:
+    def divide(self, end: int, inner: int, colon: int = -1) -> None:
         """End a clause at a separator; the next one begins with it, and its words at `inner`."""
-        self.found.append(_Clause(self.start, self.inner, end, tuple(self.groups)))
-        self.start, self.inner, self.groups = end, inner, []
+        self.found.append(_Clause(self.start, self.inner, end, tuple(self.groups), self.colon))
+        self.start, self.inner, self.groups, self.colon = end, inner, [], colon
 
     def until(self, end: int) -> tuple[_Clause, ...]:
         """Return the clauses of the sentence whose words end here."""
@@ -273,129 +323,3 @@ def _left(text: str, start: int, end: int, cuts: Iterable[Span]) -> str:
         left.append(text[start:first])
         start = max(start, last)
     return "".join((*left, text[start:end]))
-
-
-@dataclass(slots=True)
-class _Mark:
-    """Signs of emphasis that are open; those from `end` on are closed already."""
-
-    sign: str
-    start: int
-    end: int
-
-
-@dataclass(slots=True)
-class _Frame:
-    """A bracket that is open, and the marks of emphasis that are open inside of it."""
-
-    opener: str
-    start: int
-    marks: list[_Mark] = field(default_factory=list)
-
-
-def _groups(text: str) -> dict[int, _Group]:
-    """Return all that stands in pairs by where it begins; what has no other half is plain text."""
-    found: dict[int, _Group] = {}
-    frames = [_Frame("", 0)]
-    unclosed: set[str] = set()
-    at = 0
-    while token := _TOKEN.search(text, at):
-        at = token.end()
-        start = token.start()
-        if token["ticks"]:
-            end = _code_end(text, token, unclosed)
-            if end:
-                found[start] = _Group("solid", start, at, end - len(token[0]), end)
-                at = end
-        elif token["whole"]:
-            found[start] = _Group("solid", start, start, at, at)
-        elif token["mark"]:
-            found |= {group.start: group for group in _marked(text, token, frames)}
-        elif token["bracket"]:
-            group = _bracketed(text, token, frames)
-            if group is not None:
-                found[group.start] = group
-                at = group.end
-    return found
-
-
-def code_spans(text: str) -> Iterator[Span]:
-    """Yield where code stands: between runs of as many backticks, in a line or around lines."""
-    unclosed: set[str] = set()
-    at = 0
-    while ticks := _TICKS.search(text, at):
-        end = _code_end(text, ticks, unclosed)
-        at = end or ticks.end()
-        if end:
-            yield ticks.start(), end
-
-
-def _code_end(text: str, ticks: re.Match[str], unclosed: set[str]) -> int:
-    """Return where code ends: behind as many ticks as it begins with; 0 where there are none."""
-    if ticks[0] in unclosed:
-        return 0
-    closing = re.compile(rf"(?<!`){ticks[0]}(?!`)").search(text, ticks.end())
-    if closing is None:
-        unclosed.add(ticks[0])
-        return 0
-    return closing.end()
-
-
-def _marked(text: str, token: re.Match[str], frames: list[_Frame]) -> Iterator[_Group]:
-    """Open or close emphasis or straight quotes; yield what is closed.
-
-    Two signs make a pair with two, else one with one, from the inside, as CommonMark 0.31 has it
-    (section 6.2).
-    """
-    sign, start, end = token[0][0], token.start(), token.end()
-    before = text[start - 1] if start else " "
-    after = text[end] if end < len(text) else " "
-    within_words = sign in "*~"
-    marks = frames[-1].marks
-    if not before.isspace() and (within_words or not after.isalnum()):
-        while start < end:
-            place = next(
-                (at for at, mark in reversed(list(enumerate(marks))) if mark.sign == sign), -1
-            )
-            if place < 0:
-                break
-            mark = marks[place]
-            used = 2 if min(mark.end - mark.start, end - start) >= 2 else 1
-            del marks[place + 1 :]
-            mark.end -= used
-            yield _Group("marked", mark.end, mark.end + used, start, start + used)
-            start += used
-            if mark.start == mark.end:
-                marks.pop()
-    opens = not after.isspace() and (within_words or not before.isalnum())
-    if start < end and opens and _depth(frames) < _MAX_DEPTH:
-        marks.append(_Mark(sign, start, end))
-
-
-def _depth(frames: list[_Frame]) -> int:
-    return sum(1 + len(frame.marks) for frame in frames)
-
-
-def _bracketed(text: str, token: re.Match[str], frames: list[_Frame]) -> _Group | None:
-    """Open or close a bracket or quotes; return what is closed, a link with its address."""
-    mark, start, end = token[0], token.start(), token.end()
-    openers = _OPENERS.get(mark, ())
-    depth = next(
-        (i for i in range(len(frames) - 1, 0, -1) if frames[i].opener in openers),
-        0,
-    )
-    if not depth:
-        if (mark in _CLOSERS or mark == "„") and _depth(frames) < _MAX_DEPTH:
-            frames.append(_Frame(mark, start))
-        return None
-    frame = frames[depth]
-    del frames[depth:]
-    inner = frame.start + 1
-    if frame.opener == "{":
-        return _Group("solid", frame.start, inner, start, end)
-    target = _TARGET.match(text, end) if mark == "]" else None
-    if target is not None:
-        first = frame.start - 1 if text[frame.start - 1 : frame.start] == "!" else frame.start
-        return _Group("marked", first, inner, start, target.end())
-    kind: Literal["aside", "marked"] = "aside" if frame.opener in _ASIDE else "marked"
-    return _Group(kind, frame.start, inner, start, end)
