@@ -14,7 +14,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from chartgen.render.text_pairs import Group, Span, code_spans, pairs
+from chartgen.render.text_pairs import Group, Span, pairs
 from chartgen.render.text_words import (
     is_shortened,
     last_of_list,
@@ -23,7 +23,7 @@ from chartgen.render.text_words import (
     tells_of_measuring,
 )
 
-__all__ = ["Span", "code_spans", "kept_spans"]
+__all__ = ["Span", "kept_spans"]
 
 # A comma between digits belongs to a number, a dash without spaces to a word or a range.
 _SEPARATOR = re.compile(
