@@ -12,8 +12,7 @@ from chartgen.evidence.record import Measurement, Published, Run
 from chartgen.evidence.store import keep
 from chartgen.evidence.workload import workload_digest
 from chartgen.release.ledger import LEDGER
-from chartgen.release.plan import plan_publish
-from chartgen.release.workspace import read_workspace, write_publish
+from tests.publishing import publish
 from tests.scripted_engine import ScriptedEngine
 from tests.specs import loaded, write_spec
 
@@ -41,20 +40,6 @@ def market(tmp_path: Path) -> Path:
     """A market that was never published, with one measured app."""
     measured(tmp_path, (135.52, 136.06, 135.97))
     return tmp_path
-
-
-def publish(market: Path) -> None:
-    workspace = read_workspace(market)
-    plan = plan_publish(
-        workspace.apps,
-        workspace.ledger,
-        workspace.market,
-        workspace.read_file,
-        bump=None,
-        date="2026-05-20T18:00:00Z",
-    )
-    write_publish(workspace, plan)
-    assert (market / LEDGER).read_bytes()
 
 
 def bench(

@@ -14,10 +14,11 @@ from chartgen.evidence.record import Measurement, Published, Run, measurement_js
 from chartgen.evidence.store import keep
 from chartgen.evidence.workload import workload_digest
 from chartgen.release.ledger import read_ledger
-from chartgen.release.plan import AppState, app_state, bump_edit, plan_publish
-from chartgen.release.workspace import read_workspace, write_publish
+from chartgen.release.plan import AppState, app_state, bump_edit
+from chartgen.release.workspace import read_workspace
 from chartgen.render.texts import english, translated
 from chartgen.spec.load import LoadedSpec, load_spec
+from tests.publishing import publish
 from tests.specs import loaded, write_spec
 
 # The series of the issue, and a steady one of the same app.
@@ -195,18 +196,7 @@ def market(tmp_path: Path) -> Path:
     app, _ = load_spec(tmp_path / "apps" / "smallapp.yaml")
     assert app is not None
     keep(tmp_path / "apps", measured(app, (135.52, 136.06, 135.97, 135.85)))
-    workspace = read_workspace(tmp_path)
-    write_publish(
-        workspace,
-        plan_publish(
-            workspace.apps,
-            workspace.ledger,
-            workspace.market,
-            workspace.read_file,
-            bump=None,
-            date="2026-05-20T18:00:00Z",
-        ),
-    )
+    publish(tmp_path)
     faster = TEXT | {"engine": {"context": 16384, "args": {"max-num-seqs": 4}}}
     write_spec(tmp_path / "apps", faster)
     return tmp_path

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
@@ -13,20 +12,18 @@ from chartgen.errors import RefusedError
 from chartgen.package.read import read_package
 from chartgen.release.diff import Change, setting_changes
 from chartgen.release.ledger import LedgerError, append, read_ledger, verify_packages
-from chartgen.release.plan import PublishPlan, plan_publish
+from chartgen.release.plan import PublishPlan
 from chartgen.release.rollback import rollback
 from chartgen.release.versions import bumped
 from chartgen.release.workspace import (
-    Workspace,
     read_released,
-    read_workspace,
     retirement,
     write_publish,
 )
+from tests.publishing import DATE, plan, publish
 from tests.specs import write_spec
 
 pytest.importorskip("helm_python", reason="needs the extra chartgen[check]")
-DATE = "2026-11-21T18:00:00Z"
 
 
 @pytest.fixture
@@ -34,25 +31,6 @@ def market(tmp_path: Path) -> Path:
     write_spec(tmp_path / "apps")
     write_spec(tmp_path / "apps", {"name": "otherapp", "title": "Other"})
     return tmp_path
-
-
-def plan(market: Path, bump: Any = None, date: str = DATE) -> tuple[Workspace, PublishPlan]:
-    workspace = read_workspace(market)
-    made = plan_publish(
-        workspace.apps,
-        workspace.ledger,
-        workspace.market,
-        workspace.read_file,
-        bump=bump,
-        date=date,
-    )
-    return workspace, made
-
-
-def publish(market: Path, bump: Any = None, date: str = DATE) -> PublishPlan:
-    workspace, made = plan(market, bump, date)
-    write_publish(workspace, made)
-    return made
 
 
 def states(made: PublishPlan) -> dict[str, str]:

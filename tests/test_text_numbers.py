@@ -13,11 +13,12 @@ from chartgen.evidence.record import Measurement, Run
 from chartgen.evidence.store import keep
 from chartgen.evidence.workload import workload_digest
 from chartgen.release.diff import setting_changes
-from chartgen.release.plan import AppState, app_state, bump_edit, changed_findings, plan_publish
-from chartgen.release.workspace import read_workspace, write_publish
+from chartgen.release.plan import AppState, app_state, bump_edit, changed_findings
+from chartgen.release.workspace import read_workspace
 from chartgen.render.patches import merge_patch
 from chartgen.spec.load import load_spec
 from tests.page_markets import STEADY, VISION_SPEC, bench, market, pages_of, release_of
+from tests.publishing import publish
 from tests.specs import write_spec
 from tests.test_market_page import Page, flat
 
@@ -35,19 +36,6 @@ def benched(folder: Path, rates: tuple[float, ...], day: int, **told: Any) -> No
     plain = {"workload": workload_digest(app), "hardware": "olares-one"}
     plain |= {"date": f"2026-05-{day:02}", "runs": tuple(map(Run, rates))}
     keep(folder / "apps", Measurement("bench", "smallapp", "1.2.3", **plain | told))
-
-
-def publish(folder: Path) -> None:
-    workspace = read_workspace(folder)
-    made = plan_publish(
-        workspace.apps,
-        workspace.ledger,
-        workspace.market,
-        workspace.read_file,
-        bump=None,
-        date="2026-05-20T18:00:00Z",
-    )
-    write_publish(workspace, made)
 
 
 def state(folder: Path) -> AppState:
