@@ -14,7 +14,7 @@ from chartgen.lint.chart import lint_chart
 from chartgen.lint.rules import finding, rule_book
 from chartgen.lint.spec import apply_waivers, market_checks, spec_checks
 from chartgen.market.layout import SPEC_FOLDER
-from chartgen.market.settings import MarketSettings, load_market
+from chartgen.market.settings import MarketSettings, load_market, own_machine
 from chartgen.olares.platform import PLATFORMS
 from chartgen.package.read import read_chart
 from chartgen.release.ledger import Ledger, read_ledger
@@ -131,7 +131,7 @@ def check_app(
     release, None where it has none.
     """
     spec = loaded.spec
-    hardware = hardware_profiles().get(spec.hardware or market.hardware)
+    hardware = hardware_profiles().get(own_machine(spec, market))
     findings = [*faults, *spec_checks(loaded, market, hardware, latest)]
     charts: dict[str, Chart] = {}
     wanted = [name for name in spec.platforms if platforms is None or name in platforms]

@@ -15,7 +15,6 @@ from chartgen.measure.endpoint import (
     check_served,
     engine_version,
     page_limits,
-    served_models,
 )
 from chartgen.measure.faults import EndpointError
 from tests.hanging import hanging
@@ -49,7 +48,9 @@ def test_model_is_served_under_each_of_its_names(name: str) -> None:
 
 def test_entries_that_are_none_are_left_out() -> None:
     with listing(None, 5, "x", {"id": None}, {"name": "y"}, {"id": "z", "aliases": "ab"}) as engine:
-        assert served_models(connected(engine)) == (ServedModel("z"),)
+        assert check_served(connected(engine), "z") == ServedModel("z")
+        with pytest.raises(EndpointError, match="only z; "):
+            check_served(connected(engine), "tiny")
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from chartgen.cli.console import Console
 from chartgen.cli.exit_codes import DONE, REFUSED
 from chartgen.cli.json_errors import as_data, told_in_json
 from chartgen.cli.options import command
-from chartgen.errors import FindingsError, RefusedError
+from chartgen.errors import FindingsError
 from chartgen.terminal import one_line
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def leaderboard(console: Console, wanted: str) -> int:
     from chartgen.findings import has_errors
     from chartgen.market.catalog import build_catalog
     from chartgen.market.evidence import read_beside
-    from chartgen.market.layout import MARKET_FILE, find_specs
+    from chartgen.market.layout import check_market, find_specs
     from chartgen.market.leaderboard import leaderboard_with, row_data
     from chartgen.market.leaderboard_text import leaderboard_markdown
     from chartgen.market.settings import load_market
@@ -62,8 +62,7 @@ def leaderboard(console: Console, wanted: str) -> int:
     # Of a spec that can be used, `check` tells what is no fault of its evidence.
     faults = tuple(fault for spec, found in read_specs if spec is None for fault in found)
     if not read_specs and not ledger.releases:
-        if not (folder / MARKET_FILE).is_file():
-            raise RefusedError(f"{MARKET_FILE} is missing: this is no market. Run `chartgen init`.")
+        check_market(folder)
         from chartgen.check import no_specs
 
         faults = (no_specs(Path()),)

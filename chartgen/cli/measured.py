@@ -59,7 +59,7 @@ def machine_of(loaded: LoadedSpec, folder: Path, asked: str | None) -> str:
     Raises click.UsageError for a name that is no profile.
     """
     from chartgen.hardware import hardware_profiles
-    from chartgen.market.settings import load_market
+    from chartgen.market.settings import load_market, own_machine
 
     if asked is not None and asked not in hardware_profiles():
         known = ", ".join(hardware_profiles())
@@ -70,7 +70,7 @@ def machine_of(loaded: LoadedSpec, folder: Path, asked: str | None) -> str:
     if asked is not None:
         return asked
     market, _ = load_market(folder)
-    return loaded.spec.hardware or (market.hardware if market is not None else "olares-one")
+    return own_machine(loaded.spec, market)
 
 
 def content_digests(loaded: LoadedSpec, folder: Path) -> dict[str, str]:

@@ -51,7 +51,7 @@ def plan(
     from chartgen.files import read_limited, write_atomically
     from chartgen.findings import has_errors
     from chartgen.hardware import hardware_profiles
-    from chartgen.market.settings import load_market
+    from chartgen.market.settings import load_market, own_machine
     from chartgen.memory import plan as planning
     from chartgen.memory.boot_log import measured_from_log
     from chartgen.memory.bump import bump_notes
@@ -78,7 +78,7 @@ def plan(
         console.report(report_text(console, "text", findings, on_stdout=False))
         return UNREADABLE
     market, _ = load_market(folder)
-    own = loaded.spec.hardware or (market.hardware if market is not None else "olares-one")
+    own = own_machine(loaded.spec, market)
     name = hardware or own
     profiles = hardware_profiles()
     if name not in profiles:

@@ -11,8 +11,8 @@ from chartgen.cli.console import Console
 from chartgen.cli.exit_codes import DONE, REFUSED, REMOTE
 from chartgen.cli.json_errors import as_data, told_in_json
 from chartgen.cli.options import command
-from chartgen.errors import MissingToolError, RefusedError
-from chartgen.market.layout import MARKET_FILE
+from chartgen.errors import MissingToolError
+from chartgen.market.layout import MARKET_FILE, check_market
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -61,8 +61,7 @@ def publish(
     )
 
     folder = console.settings.folder
-    if not (folder / MARKET_FILE).is_file():
-        raise RefusedError(f"{MARKET_FILE} is missing: this is no market. Run `chartgen init`.")
+    check_market(folder)
 
     def show(name: str) -> None:
         console.progress(f"checking {name}")

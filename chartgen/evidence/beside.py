@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Literal
 
 from chartgen.evidence.figures import rate_text, share_text
@@ -109,5 +110,11 @@ def _read(loaded: LoadedSpec) -> Evidence:
     relative = evidence_folder(loaded.spec.name)
     beside = loaded.file.rpartition("/")[0]
     names = loaded.folders.get(relative, ())
-    files = {name: loaded.files.get(f"{relative}/{name}") for name in names}
-    return read_folder(loaded.spec.name, files, f"{beside}/{relative}" if beside else relative)
+    files = tuple((name, loaded.files.get(f"{relative}/{name}")) for name in names)
+    return _folder(loaded.spec.name, files, f"{beside}/{relative}" if beside else relative)
+
+
+@lru_cache(maxsize=64)
+def _folder(app: str, files: tuple[tuple[str, bytes | None], ...], folder: str) -> Evidence:
+    """Read a folder once, as each text and each check of an app asks for its evidence."""
+    return read_folder(app, dict(files), folder)

@@ -15,14 +15,13 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Any, Literal
 
-from pydantic import ValidationError
-
 from chartgen.evidence.files import evidence_folder, evidence_name, name_parts
 from chartgen.evidence.record import Measurement, Unsound, parse_measurement
 from chartgen.evidence.statistics import LEAST_RUNS
 from chartgen.memory.llamacpp_kv import cache_types, contexts_of
 from chartgen.memory.llamacpp_settings import llama_run
-from chartgen.spec.app import AppSpec
+from chartgen.release.versions import number
+from chartgen.spec.app import spec_of
 from chartgen.spec.engine import LlamaCppEngine
 
 Mismatch = Literal["trial", "settings", "version", "image", "context", "machine"]
@@ -41,8 +40,7 @@ class Kept:
     def order(self) -> tuple[str, tuple[int, ...], int]:
         """Sort by date, then by version and number; what has no date comes first."""
         version = self.measurement.version
-        parts = tuple(int(part) for part in version.split(".")) if version else ()
-        return self.measurement.date, parts, self.number
+        return self.measurement.date, number(version) if version else (), self.number
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,10 +111,8 @@ class Subject:
         stated = frozenset() if self.context is None else frozenset({self.context})
         if not stated or self._engine.get("kind") != "llamacpp":
             return stated
-        try:
-            spec = AppSpec.model_validate(self.settings)
-        except ValidationError:
-            # A release of an earlier chartgen, whose settings say something that this one does not.
+        spec = spec_of(self.settings)
+        if spec is None:
             return stated
         assert isinstance(spec.engine, LlamaCppEngine)
         environment = {name: env.value for name, env in spec.env.items() if env.value is not None}

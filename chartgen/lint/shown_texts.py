@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from chartgen.document import Path
 from chartgen.findings import Place
+from chartgen.render.texts import PLACEHOLDER
 from chartgen.spec.engine import Content
 from chartgen.spec.load import LoadedSpec
 
@@ -92,7 +92,7 @@ def shown_notes(loaded: LoadedSpec) -> Iterator[ShownText]:
 
 def asks_for(text: str, name: str) -> bool:
     """Tell whether a placeholder stands in a text that is filled: not `{{tps}}` nor `${tps}`."""
-    return re.search(rf"(?<![{{$])\{{{re.escape(name)}\}}", text) is not None
+    return name in PLACEHOLDER.findall(text)
 
 
 def _strings(path: Path, value: Any) -> Iterator[tuple[Path, str]]:

@@ -16,7 +16,7 @@ from chartgen.lint.evidence import evidence_findings
 from chartgen.lint.memory import memory_findings
 from chartgen.lint.placeholders import placeholder_findings
 from chartgen.lint.rules import finding, rule_book
-from chartgen.market.settings import MarketSettings
+from chartgen.market.settings import MarketSettings, own_machine
 from chartgen.models.beside import model_findings
 from chartgen.olares.names import RESERVED_APP_IDS, RESERVED_FOLDERS, app_id, official_apps
 from chartgen.olares.platform import accelerators
@@ -59,7 +59,7 @@ def spec_checks(
     findings += evidence_findings(loaded, machine, latest)
     findings += placeholder_findings(loaded, machine, latest)
     if hardware is None:
-        name = loaded.spec.hardware or market.hardware
+        name = own_machine(loaded.spec, market)
         known = ", ".join(hardware_profiles())
         message = f"no hardware profile is named {name!r}; known: {known}"
         findings.append(finding("hardware-unknown", loaded.place("hardware"), message))

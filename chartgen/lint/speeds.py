@@ -201,8 +201,8 @@ def _wrong(typed: TypedSpeed, held: set[float], last: set[float] | None = None) 
     Of several numbers the last one tells what is now, as in `136 → 250`: it is one of `last`.
     """
     for at, written in enumerate(typed.bounds, 1):
-        now = last is not None and at == len(typed.bounds) > 1
-        if not typed.is_one_of(last if now and last is not None else held, written):
+        wanted = last if last is not None and at == len(typed.bounds) > 1 else held
+        if not typed.is_one_of(wanted, written):
             return written
     return None
 

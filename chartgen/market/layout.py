@@ -4,9 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from chartgen.errors import RefusedError
+
 SPEC_FOLDER = "apps"
 SPEC_SUFFIXES = (".yaml", ".yml")
 MARKET_FILE = "market/market.yaml"
+
+
+def check_market(folder: Path) -> None:
+    """Raise RefusedError where a folder is no market."""
+    if not (folder / MARKET_FILE).is_file():
+        raise RefusedError(f"{MARKET_FILE} is missing: this is no market. Run `chartgen init`.")
 
 
 def find_specs(folder: Path) -> tuple[Path, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field, StrictBool, ValidationError
 
@@ -26,6 +26,9 @@ from chartgen.market.values import (
 )
 from chartgen.spec.faults import spec_findings
 from chartgen.spec.values import Locale, Part, Shorthand, Text
+
+if TYPE_CHECKING:
+    from chartgen.spec.app import AppSpec
 
 # What `init` writes; nobody can reach it.
 PLACEHOLDER = "https://market.example.com"
@@ -111,6 +114,14 @@ class MarketSettings(Part):
         Source: beclab/Olares, AddSourceDialog.vue (market-protocol-v1 §4).
         """
         return self.source_id or f"market.{self.title}"
+
+
+def own_machine(spec: AppSpec, market: MarketSettings | None) -> str:
+    """Return the hardware profile that an app is made for: the one it states, else the market's.
+
+    None stands for a market whose settings cannot be read: the default of one counts then.
+    """
+    return spec.hardware or (market or MarketSettings.model_validate({})).hardware
 
 
 def load_market(folder: Path) -> tuple[MarketSettings | None, tuple[Finding, ...]]:

@@ -12,8 +12,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from pydantic import ValidationError
-
 from chartgen.evidence.figures import grouped_rate_text
 from chartgen.evidence.record import Measurement
 from chartgen.evidence.standing import (
@@ -38,7 +36,8 @@ from chartgen.measure.smoke_claims import Claim, Claims, claims_of
 from chartgen.package.read import read_package
 from chartgen.release.ledger import RELEASES
 from chartgen.release.record import Release
-from chartgen.spec.app import AppSpec
+from chartgen.release.versions import number
+from chartgen.spec.app import spec_of
 
 Ability = Literal["tested", "stated", "possible", "failed", "no"]
 """Whether an app can do something: its own smoke test says so, its settings do, neither does.
@@ -202,12 +201,8 @@ def _stated(claim: Claim) -> Ability:
 
 
 def _claims(settings: Mapping[str, Any], models: ModelFiles) -> Claims | None:
-    try:
-        spec = AppSpec.model_validate(settings)
-    except ValidationError:
-        # A release of an earlier chartgen, whose settings say something that this one does not.
-        return None
-    return claims_of(spec, models.shelf)
+    spec = spec_of(settings)
+    return None if spec is None else claims_of(spec, models.shelf)
 
 
 def machine_of(app: CatalogApp, hardware: str) -> str:
@@ -257,9 +252,9 @@ def version_speeds(app: CatalogApp, hardware: str) -> tuple[VersionSpeed, ...]:
     machine = machine_of(app, hardware)
     found = app.evidence.measurements
     imported = {m.version for m in found if m.version and m.imported}
-    before = sorted(n for n in map(_number, imported) if n < app.history[0].number)
+    before = sorted(n for n in map(number, imported) if n < app.history[0].number)
     speeds = []
-    for version in (".".join(map(str, number)) for number in before):
+    for version in (".".join(map(str, parts)) for parts in before):
         of = [m for m in found if m.version == version and is_comparable(m) and is_on(m, machine)]
         if of:
             speeds.append(_version_speed(version, of[-1], released=False))
@@ -325,7 +320,3 @@ def _what_runs(release: Release, platform: str, read: ReadFile) -> Any:
     manifests, _ = read_manifests(chart)
     objects = {p: data for p, data in chart.files.items() if p.startswith("templates/")}
     return objects, [resources(manifest.data) for manifest in manifests[:1]]
-
-
-def _number(version: str) -> tuple[int, ...]:
-    return tuple(map(int, version.split(".")))

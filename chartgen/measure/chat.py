@@ -70,17 +70,8 @@ def chat_limits(max_tokens: int, silence_seconds: float) -> Limits:
     return Limits(silence_seconds, TOTAL_SECONDS, _BYTES_BESIDES + _BYTES_PER_TOKEN * max_tokens)
 
 
-def stream_chat(connection: Connection, request: ChatRequest, limits: Limits) -> Stream:
-    """Ask for a streamed completion and return what came.
-
-    Raises EndpointError for anything but a whole stream with words in it, NoUsageError where the
-    endpoint does not stream, StoppedError where the connection was hung up.
-    """
-    with without_key(connection):
-        return _streamed(connection, request, limits)
-
-
 def _streamed(connection: Connection, request: ChatRequest, limits: Limits) -> Stream:
+    """Ask for a streamed completion and return what came, which is whole and has words in it."""
     url, what = connection.address.url, "a chat completion"
     try:
         received = connection.stream(

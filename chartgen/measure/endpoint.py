@@ -82,18 +82,6 @@ def stated_limit(entry: Any) -> int | None:
     return None
 
 
-def served_models(connection: Connection) -> tuple[ServedModel, ...]:
-    """Ask which models the endpoint serves; their names come without the key.
-
-    Raises EndpointError where it does not answer with a list of models.
-    """
-    with without_key(connection):
-        return tuple(
-            ServedModel(connection.redact(name), stated_limit(entry))
-            for name, entry in _listed(connection).items()
-        )
-
-
 def check_served(connection: Connection, name: str) -> ServedModel:
     """Return the model of that name. Raises EndpointError where it is not served."""
     url = connection.address.url

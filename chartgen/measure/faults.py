@@ -132,8 +132,8 @@ def refused(what: str, url: str, status: int, text: str, seconds: float) -> Endp
 
 
 def not_served(name: str, url: str, served: tuple[str, ...]) -> EndpointError:
-    """Return the error for a model that the endpoint does not have."""
-    listed = ", ".join(served[:10]) or "none"
+    """Return the error for a model that the endpoint does not have among those it has."""
+    listed = ", ".join(served[:10])
     return EndpointError(
         f"{url}: serves no model {name!r}, only {listed}; set engine.served_name in the spec, "
         "give the address of the right app, or name the model with --model"

@@ -8,8 +8,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
-from pydantic import ValidationError
-
 from chartgen.chart import Chart
 from chartgen.check import CheckedApp, check_app
 from chartgen.document import read_document
@@ -36,7 +34,7 @@ from chartgen.release.ledger import ICONS, Ledger
 from chartgen.release.record import PackageRecord, Release
 from chartgen.release.text_numbers import NumberChange, number_changes
 from chartgen.release.versions import Bump, bumped, number
-from chartgen.spec.app import AppSpec
+from chartgen.spec.app import spec_of
 from chartgen.spec.edit import add_change_note, set_version
 from chartgen.spec.load import LoadedSpec, icon_file, parse_spec
 
@@ -161,11 +159,13 @@ def _numbers(
 
     A full text that stands in a file of its own is read as it is today.
     """
+    spec = spec_of(latest.settings)
+    if spec is None:
+        return ()
     try:
-        released = replace(loaded, spec=AppSpec.model_validate(latest.settings))
-        return number_changes(released, before, loaded, after)
-    except (ValidationError, KeyError):
-        # An earlier chartgen's settings, or a file that the release named and that is gone.
+        return number_changes(replace(loaded, spec=spec), before, loaded, after)
+    except KeyError:
+        # A file that the release named and that is gone.
         return ()
 
 
@@ -178,11 +178,13 @@ def _speeds(app: CheckedApp, latest: Release) -> tuple[float, float] | None:
     now = current_speed(loaded, machine)
     if now is None:
         return None
+    spec = spec_of(latest.settings)
+    if spec is None:
+        return None
     try:
-        spec = AppSpec.model_validate(latest.settings)
         workload = latest.workload or workload_digest(replace(loaded, spec=spec))
-    except (ValidationError, KeyError):
-        # An earlier chartgen's settings, or a file that the release named and that is gone.
+    except KeyError:
+        # A file that the release named and that is gone.
         return None
     release = Subject(latest.version, latest.settings, workload, machine)
     before = released_speed(loaded, release)

@@ -28,7 +28,7 @@ PLACEHOLDERS = EVIDENCE_PLACEHOLDERS | {
     "version",
 }
 # `{{name}}` is a word of Helm or Jinja, and `${name}` one of a shell.
-_PLACEHOLDER = re.compile(r"(?<![{$])\{([a-z_]+)\}")
+PLACEHOLDER = re.compile(r"(?<![{$])\{([a-z_]+)\}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ def filled(text: str, values: Mapping[str, str]) -> str:
     lacking = sorted(EVIDENCE_PLACEHOLDERS - values.keys())
     if lacking:
         text = without(text, re.compile(rf"(?<![{{$])\{{(?:{'|'.join(lacking)})\}}"))
-    return _PLACEHOLDER.sub(lambda m: values.get(m[1], m[0]), text)
+    return PLACEHOLDER.sub(lambda m: values.get(m[1], m[0]), text)
 
 
 def is_emptied(text: str, values: Mapping[str, str]) -> bool:

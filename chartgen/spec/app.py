@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from chartgen.spec.engine import Content, Engine
 from chartgen.spec.sources import Fetch, FetchField
@@ -174,3 +174,14 @@ class AppSpec(Part):
             return None
         stated = (mode.memory for mode in self.gpu.modes.values() if mode.memory is not None)
         return self.gpu.memory or next(stated, None)
+
+
+def spec_of(settings: Mapping[str, Any]) -> AppSpec | None:
+    """Return the spec that a release was made of, from its settings as a ledger has them.
+
+    None for a release of another chartgen whose settings say something that this one does not.
+    """
+    try:
+        return AppSpec.model_validate(settings)
+    except ValidationError:
+        return None
